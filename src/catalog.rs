@@ -1,0 +1,1 @@
+//! Folders of stored files, and the plain names that stand for them.

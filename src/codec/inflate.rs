@@ -1,0 +1,121 @@
+//! Deflate, raw and in a zlib wrapper.
+
+use std::cell::RefCell;
+
+use flate2::{Decompress, FlushDecompress, Status};
+
+use super::{Decoded, TOO_LONG};
+
+pub(super) fn deflate(src: &[u8], dst: &mut [u8]) -> Decoded {
+    thread_local! {
+        static STATE: RefCell<Decompress> = RefCell::new(Decompress::new(false));
+    }
+    STATE.with_borrow_mut(|state| {
+        state.reset(false);
+        inflate(state, src, dst)
+    })
+}
+
+pub(super) fn zlib(src: &[u8], dst: &mut [u8]) -> Decoded {
+    thread_local! {
+        static STATE: RefCell<Decompress> = RefCell::new(Decompress::new(true));
+    }
+    STATE.with_borrow_mut(|state| {
+        state.reset(true);
+        inflate(state, src, dst)
+    })
+}
+
+/// One stream from its start to its end mark. Input behind the end mark is ignored: it is padding.
+fn inflate(state: &mut Decompress, src: &[u8], dst: &mut [u8]) -> Decoded {
+    let mut status = step(state, src, dst)?;
+    if status != Status::StreamEnd && state.total_out() == dst.len() as u64 {
+        // The block is full. All that may follow is the end mark and the checksum: no byte more.
+        let consumed = usize::try_from(state.total_in()).expect("it is at most the input's length");
+        let mut more = [0];
+        let before = state.total_out();
+        status = step(state, &src[consumed..], &mut more)?;
+        if state.total_out() > before {
+            return Err(TOO_LONG);
+        }
+    }
+    match status {
+        Status::StreamEnd => Ok(usize::try_from(state.total_out()).expect("it fits the output")),
+        _ => Err("it ends before its end mark"),
+    }
+}
+
+fn step(
+    state: &mut Decompress,
+    src: &[u8],
+    dst: &mut [u8],
+) -> std::result::Result<Status, &'static str> {
+    state
+        .decompress(src, dst, FlushDecompress::Finish)
+        .map_err(|_| "the stream is damaged")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::{Compression, write};
+
+    use super::*;
+
+    fn deflated(plain: &[u8]) -> Vec<u8> {
+        let mut encoder = write::DeflateEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(plain).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zlibbed(plain: &[u8]) -> Vec<u8> {
+        let mut encoder = write::ZlibEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(plain).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn bytes_behind_the_end_mark_are_ignored() {
+        let plain = b"plain plain plain plain".repeat(50);
+        for padding in [&b""[..], b"X", b"\0\0\0\0\0", &[0xff; 64]] {
+            let mut dst = vec![0; plain.len()];
+            let stored = [&deflated(&plain), padding].concat();
+            assert_eq!(deflate(&stored, &mut dst), Ok(plain.len()));
+            assert_eq!(dst, plain);
+            let stored = [&zlibbed(&plain), padding].concat();
+            assert_eq!(zlib(&stored, &mut dst), Ok(plain.len()));
+        }
+    }
+
+    #[test]
+    fn rejects_a_stream_longer_than_the_block() {
+        let stored = deflated(&[7; 5000]);
+        assert_eq!(deflate(&stored, &mut [0; 4999]), Err(TOO_LONG));
+        assert_eq!(deflate(&stored, &mut [0; 100]), Err(TOO_LONG));
+    }
+
+    #[test]
+    fn rejects_a_stream_without_its_end() {
+        let stored = deflated(&b"abcdefgh".repeat(40));
+        for cut in 1..stored.len() {
+            let mut dst = [0; 320];
+            assert!(
+                deflate(&stored[..stored.len() - cut], &mut dst).is_err(),
+                "{cut}"
+            );
+        }
+    }
+
+    #[test]
+    fn rejects_a_wrong_adler32() {
+        let mut stored = zlibbed(b"some plain bytes");
+        *stored.last_mut().unwrap() ^= 1;
+        assert!(zlib(&stored, &mut [0; 16]).is_err());
+    }
+
+    #[test]
+    fn a_short_stream_says_how_short() {
+        assert_eq!(deflate(&deflated(&[1; 100]), &mut [0; 2048]), Ok(100));
+    }
+}

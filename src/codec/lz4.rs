@@ -1,0 +1,170 @@
+//! LZ4 blocks, with or without padding behind them.
+//!
+//! An LZ4 block has no end mark. Where an index aligns its blocks, the stored length includes padding, and a
+//! decoder that takes all input for tokens fails (`lz4_flex` does, on a single byte of it). The rule that
+//! works for every writer is to stop as soon as the wanted output is complete. `lz4_flex` is tried first, because
+//! nearly all blocks are unpadded and it is fast; [`decode_until`] serves the rest.
+
+use super::{Decoded, TOO_LONG};
+
+/// Fills `dst` exactly; padding behind the block is ignored.
+pub(super) fn decode(src: &[u8], dst: &mut [u8]) -> Decoded {
+    match lz4_flex::block::decompress_into(src, dst) {
+        Ok(n) => Ok(n),
+        Err(_) => decode_until(src, dst, dst.len()),
+    }
+}
+
+/// Fills `dst` with the first bytes of a block that holds up to `most`.
+pub(super) fn decode_start(src: &[u8], dst: &mut [u8], most: usize) -> Decoded {
+    decode_until(src, dst, most)
+}
+
+const TRUNCATED: &str = "it ends inside a sequence";
+
+/// Decodes sequences until `dst` is full or the input ends between two of them.
+///
+/// The sequence that fills `dst` may reach past it, but not past `most`: in a padded last block it does.
+fn decode_until(src: &[u8], dst: &mut [u8], most: usize) -> Decoded {
+    let (mut rest, mut done) = (src, 0);
+    while done < dst.len() {
+        let Some((&token, after)) = rest.split_first() else {
+            return Ok(done);
+        };
+        rest = after;
+        let literals = length(token >> 4, &mut rest)?;
+        done = copy_literals(literals, &mut rest, dst, done, most)?;
+        if done == dst.len() || rest.is_empty() {
+            break;
+        }
+        let (distance, after) = rest.split_first_chunk().ok_or(TRUNCATED)?;
+        rest = after;
+        let distance = usize::from(u16::from_le_bytes(*distance));
+        let matched = length(token & 15, &mut rest)?.saturating_add(4);
+        done = copy_match(distance, matched, dst, done, most)?;
+    }
+    Ok(done)
+}
+
+/// A length that starts in four bits of the token and goes on in bytes while they are 255.
+fn length(nibble: u8, rest: &mut &[u8]) -> Decoded {
+    let mut length = usize::from(nibble);
+    if nibble == 15 {
+        loop {
+            let (&more, after) = rest.split_first().ok_or(TRUNCATED)?;
+            *rest = after;
+            length = length.saturating_add(usize::from(more));
+            if more != 255 {
+                break;
+            }
+        }
+    }
+    Ok(length)
+}
+
+fn copy_literals(
+    count: usize,
+    rest: &mut &[u8],
+    dst: &mut [u8],
+    done: usize,
+    most: usize,
+) -> Decoded {
+    if count > most - done {
+        return Err(TOO_LONG);
+    }
+    let (literals, after) = rest.split_at_checked(count).ok_or(TRUNCATED)?;
+    *rest = after;
+    let now = count.min(dst.len() - done);
+    dst[done..done + now].copy_from_slice(&literals[..now]);
+    Ok(done + now)
+}
+
+fn copy_match(distance: usize, count: usize, dst: &mut [u8], done: usize, most: usize) -> Decoded {
+    if distance == 0 || distance > done {
+        return Err("a match reaches back before the block's start");
+    }
+    if count > most - done {
+        return Err(TOO_LONG);
+    }
+    let (mut now, end) = (done, dst.len().min(done + count));
+    while now < end {
+        // What lies behind `from` doubles with each round, so a match that overlaps itself is copied in few steps.
+        let from = done - distance;
+        let n = (now - from).min(end - now);
+        dst.copy_within(from..from + n, now);
+        now += n;
+    }
+    Ok(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(len: usize) -> Vec<u8> {
+        let mut x = 1_u32;
+        (0..len)
+            .map(|i| {
+                x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                if i / 300 % 3 == 0 {
+                    (x >> 30) as u8
+                } else {
+                    b'a' + (i % 7) as u8
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn padding_of_any_kind_and_length_is_ignored() {
+        for len in [1, 13, 512, 2048, 16_384] {
+            let plain = plain(len);
+            let packed = lz4_flex::block::compress(&plain);
+            for fill in [0, b'X', 0xff] {
+                for padding in 0..70 {
+                    let mut stored = packed.clone();
+                    stored.resize(packed.len() + padding, fill);
+                    let mut dst = vec![0; len];
+                    assert_eq!(decode(&stored, &mut dst), Ok(len));
+                    assert_eq!(dst, plain);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_start_of_a_block_can_be_had() {
+        let plain = plain(2048);
+        let stored = lz4_flex::block::compress(&plain);
+        for want in 1..=plain.len() {
+            let mut dst = vec![0; want];
+            assert_eq!(decode_start(&stored, &mut dst, 2048), Ok(want));
+            assert_eq!(dst, plain[..want]);
+        }
+    }
+
+    #[test]
+    fn a_short_block_says_how_short() {
+        let stored = lz4_flex::block::compress(b"short");
+        assert_eq!(decode(&stored, &mut [0; 99]), Ok(5));
+    }
+
+    #[test]
+    fn rejects_a_distance_of_zero_and_one_before_the_start() {
+        assert!(decode(&[0x10, b'a', 0, 0, 0x10, b'b'], &mut [0; 6]).is_err());
+        assert!(decode(&[0x10, b'a', 2, 0, 0x10, b'b'], &mut [0; 6]).is_err());
+        assert!(decode(&[0x10, b'a', 1, 0, 0x10, b'b'], &mut [0; 6]).is_ok());
+    }
+
+    #[test]
+    fn rejects_literals_and_matches_past_the_block() {
+        assert_eq!(decode(&[0x30, 1, 2, 3], &mut [0; 2]), Err(TOO_LONG));
+        assert_eq!(decode(&[0x10, 1, 1, 0], &mut [0; 3]), Err(TOO_LONG));
+    }
+
+    #[test]
+    fn rejects_literals_past_the_input() {
+        assert_eq!(decode(&[0x50, 1, 2], &mut [0; 9]), Err(TRUNCATED));
+        assert_eq!(decode(&[0xf0, 255, 255], &mut [0; 900]), Err(TRUNCATED));
+    }
+}

@@ -1,0 +1,24 @@
+//! TODO layout table.
+
+use std::sync::Arc;
+
+use super::{Format, OpenOptions, Opened, Summary};
+use crate::{Error, Result, source::Source};
+
+pub(super) static ISZ: Format = Format {
+    name: "isz",
+    title: "UltraISO zipped image",
+    extensions: &["isz"],
+    detect: |head, _| head.starts_with(b"IsZ!"),
+    probe,
+    open,
+    is_part_extension: |_| false,
+};
+
+fn probe(_source: &dyn Source) -> Result<Summary> {
+    Err(Error::unsupported("not built yet"))
+}
+
+fn open(_source: Arc<dyn Source>, _options: &OpenOptions<'_>) -> Result<Opened> {
+    Err(Error::unsupported("not built yet"))
+}

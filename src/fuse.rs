@@ -1,0 +1,1 @@
+//! The adaptor between the filesystem and the kernel.

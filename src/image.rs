@@ -1,0 +1,275 @@
+//! The engine: turns "bytes at a position" into reads, decodes and cache hits.
+
+use std::{
+    cell::RefCell,
+    ffi::OsStr,
+    mem,
+    ops::Range,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use crate::{
+    Error, ErrorKind, Result,
+    cache::{Block, BlockCache},
+    codec::Codec,
+    format::{self, Details, Format, OpenOptions, Opened, Password},
+    map::{BlockMap, Geometry, Stored},
+    source::{FileSource, Folder, Source},
+};
+
+/// Stored bytes fetched with one read. A single block may be longer.
+const MAX_RUN: u64 = 1 << 20;
+
+/// A fetch buffer larger than this is given back after use.
+const KEEP_BUFFER: usize = 2 << 20;
+
+/// An open image. Any number of threads may read it.
+#[derive(Debug)]
+pub struct Image {
+    id: u64,
+    format: &'static Format,
+    source: Arc<dyn Source>,
+    map: Box<dyn BlockMap>,
+    details: Details,
+    cache: Arc<BlockCache>,
+}
+
+impl Image {
+    /// Opens the image at `path`, together with the files of its set.
+    ///
+    /// # Errors
+    /// What finding the format and reading its header and index report, with the path.
+    pub fn open(
+        path: &Path,
+        cache: Arc<BlockCache>,
+        password: &dyn Fn() -> Result<Option<Password>>,
+    ) -> Result<Self> {
+        let source = Arc::new(FileSource::open(path)?);
+        let options = OpenOptions {
+            name: path.file_name().unwrap_or(OsStr::new("")),
+            siblings: &Folder::of(path),
+            password,
+        };
+        let opened = format::open(source, &options).map_err(|err| err.in_file(path))?;
+        Ok(Self::new(opened, cache))
+    }
+
+    /// Puts an opened format behind the cache.
+    #[must_use]
+    pub fn new(opened: Opened, cache: Arc<BlockCache>) -> Self {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+        Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            format: opened.format,
+            source: opened.source,
+            map: opened.map,
+            details: opened.details,
+            cache,
+        }
+    }
+
+    /// Number of plain bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.geometry().size()
+    }
+
+    /// Number of bytes in the file or files it comes from.
+    #[must_use]
+    pub fn stored_size(&self) -> u64 {
+        self.source.len()
+    }
+
+    /// How the plain bytes are cut into blocks.
+    #[must_use]
+    pub fn geometry(&self) -> &Geometry {
+        self.map.geometry()
+    }
+
+    /// Where a block is stored. `block` must be inside the geometry.
+    #[must_use]
+    pub fn locate(&self, block: u64) -> Stored {
+        self.map.locate(block)
+    }
+
+    /// Its format.
+    #[must_use]
+    pub fn format(&self) -> &'static Format {
+        self.format
+    }
+
+    /// What people may want to know about it.
+    #[must_use]
+    pub fn details(&self) -> &Details {
+        &self.details
+    }
+
+    /// Reads until `out` is full or the image ends, and returns how much.
+    ///
+    /// Whole blocks decode straight into `out`; a block of which only a part is wanted goes through the cache.
+    ///
+    /// # Errors
+    /// `Io` or `Corrupt`, naming the block and its place; what `out` holds is unspecified then.
+    pub fn read_at(&self, out: &mut [u8], at: u64) -> Result<usize> {
+        let geometry = self.geometry();
+        let want = to_usize(self.size().saturating_sub(at).min(out.len() as u64));
+        let (mut rest, mut at) = (&mut out[..want], at);
+        while !rest.is_empty() {
+            let block = geometry.block_at(at);
+            let span = geometry.span(block);
+            let done = if at == span.start && rest.len() >= geometry.len_of(block) {
+                self.decode_whole_blocks(block, rest)?
+            } else {
+                let plain = self.cached(block)?;
+                let wanted = &plain[to_usize(at - span.start)..];
+                let n = wanted.len().min(rest.len());
+                rest[..n].copy_from_slice(&wanted[..n]);
+                n
+            };
+            rest = &mut mem::take(&mut rest)[done..];
+            at += done as u64;
+        }
+        Ok(want)
+    }
+
+    /// The first position from `at` on that is data, or the end of the image.
+    #[must_use]
+    pub fn next_data(&self, at: u64) -> u64 {
+        self.skip_blocks(at, |codec| codec == Codec::Zero)
+    }
+
+    /// The first position from `at` on that is a hole (a block of zeroes that takes no space), or the end.
+    #[must_use]
+    pub fn next_hole(&self, at: u64) -> u64 {
+        self.skip_blocks(at, |codec| codec != Codec::Zero)
+    }
+
+    fn skip_blocks(&self, at: u64, skip: impl Fn(Codec) -> bool) -> u64 {
+        let mut at = at;
+        while at < self.size() {
+            let block = self.geometry().block_at(at);
+            if !skip(self.map.locate(block).codec) {
+                return at;
+            }
+            at = self.geometry().span(block).end;
+        }
+        self.size()
+    }
+
+    fn cached(&self, block: u64) -> Result<Block> {
+        let len = self.geometry().len_of(block);
+        self.cache.get_or_decode((self.id, block), len, |plain| {
+            self.decode_whole_blocks(block, plain).map(|_| ())
+        })
+    }
+
+    /// Decodes as many blocks from `first` on as `out` holds whole, and returns their plain bytes.
+    /// Blocks whose stored bytes follow each other are fetched with one read.
+    fn decode_whole_blocks(&self, first: u64, out: &mut [u8]) -> Result<usize> {
+        thread_local! {
+            static FETCHED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        }
+        let room = out.len();
+        FETCHED.with_borrow_mut(|fetched| {
+            let (mut block, mut out) = (first, out);
+            while let Some(run) = self.next_run(block, out.len()) {
+                block = run.blocks.end;
+                out = self.decode_run(&run, fetched, out)?;
+            }
+            if fetched.capacity() > KEEP_BUFFER {
+                *fetched = Vec::new();
+            }
+            Ok(room - out.len())
+        })
+    }
+
+    /// Fetches a run's stored bytes and decodes its blocks to the front of `out`; returns the rest of `out`.
+    fn decode_run<'o>(
+        &self,
+        run: &Run,
+        fetched: &mut Vec<u8>,
+        mut out: &'o mut [u8],
+    ) -> Result<&'o mut [u8]> {
+        fetched.resize(to_usize(run.bytes.end - run.bytes.start), 0);
+        self.source
+            .read_exact_at(fetched, run.bytes.start)
+            .map_err(|err| err.in_context(format_args!("block {}", run.blocks.start)))?;
+        for block in run.blocks.clone() {
+            let stored = self.map.locate(block);
+            let start = to_usize(stored.at - run.bytes.start);
+            let src = &mut fetched[start..start + stored.len as usize];
+            let (now, later) = out.split_at_mut(self.geometry().len_of(block));
+            self.map
+                .decode(block, stored, src, now)
+                .map_err(|err| self.name_block(err, block, stored))?;
+            out = later;
+        }
+        Ok(out)
+    }
+
+    fn name_block(&self, err: Error, block: u64, stored: Stored) -> Error {
+        let plain = self.geometry().span(block);
+        let place = match stored.codec {
+            Codec::Missing => format!("block {block} (image offset {})", plain.start),
+            _ => format!(
+                "block {block} (image offset {}, stored at {}, {} bytes)",
+                plain.start, stored.at, stored.len
+            ),
+        };
+        err.in_context(place)
+    }
+
+    /// The longest run of blocks from `first` on that fits whole in `room` plain bytes and lies in one piece.
+    fn next_run(&self, first: u64, room: usize) -> Option<Run> {
+        let geometry = self.geometry();
+        let fits = |block, used| block < geometry.blocks() && used + geometry.len_of(block) <= room;
+        if !fits(first, 0) {
+            return None;
+        }
+        let stored = self.map.locate(first);
+        let mut run = Run {
+            blocks: first..first + 1,
+            bytes: stored.at..stored.at + u64::from(stored.len),
+        };
+        let mut used = geometry.len_of(first);
+        while fits(run.blocks.end, used) {
+            let next = self.map.locate(run.blocks.end);
+            let end = run.bytes.end + u64::from(next.len);
+            if next.at != run.bytes.end || end - run.bytes.start > MAX_RUN {
+                break;
+            }
+            used += geometry.len_of(run.blocks.end);
+            run.blocks.end += 1;
+            run.bytes.end = end;
+        }
+        Some(run)
+    }
+}
+
+/// Whether an error lies in the image itself, and not in the system below.
+#[must_use]
+pub fn is_image_fault(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::UnknownFormat
+            | ErrorKind::Corrupt
+            | ErrorKind::Unsupported
+            | ErrorKind::LimitExceeded
+            | ErrorKind::MissingPart
+    )
+}
+
+/// Neighbouring blocks whose stored bytes are neighbours too.
+struct Run {
+    blocks: Range<u64>,
+    bytes: Range<u64>,
+}
+
+/// For lengths and positions inside something that is in memory or about to be.
+fn to_usize(n: u64) -> usize {
+    usize::try_from(n).expect("it is bounded by a slice, a block or MAX_RUN")
+}

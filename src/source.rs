@@ -1,0 +1,219 @@
+//! Stored bytes at positions: one file, several parts as one, or memory.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fmt,
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::fs::{FileExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{Error, Result};
+
+mod parts;
+
+pub use parts::{Part, Parts};
+
+/// Stored bytes, read by position. Shared by every thread, so it has no cursor.
+pub trait Source: fmt::Debug + Send + Sync {
+    /// The number of bytes.
+    fn len(&self) -> u64;
+
+    /// Whether there are no bytes at all.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Fills `buf` from `at`, or fails.
+    ///
+    /// # Errors
+    /// `Io` when the bytes cannot be read, or do not exist.
+    fn read_exact_at(&self, buf: &mut [u8], at: u64) -> Result<()>;
+}
+
+/// The `N` bytes at `at`, for headers.
+///
+/// # Errors
+/// `Corrupt` when the source ends before them (`what` names them in the message), `Io` when it cannot be read.
+pub fn read_array<const N: usize>(source: &dyn Source, at: u64, what: &str) -> Result<[u8; N]> {
+    let len = source.len();
+    if at.checked_add(N as u64).is_none_or(|end| end > len) {
+        return Err(Error::corrupt(format!(
+            "the file ends at {len}, inside the {what} ({N} bytes at {at})"
+        )));
+    }
+    let mut bytes = [0; N];
+    source.read_exact_at(&mut bytes, at)?;
+    Ok(bytes)
+}
+
+/// A regular file on disk, opened read-only.
+#[derive(Debug)]
+pub struct FileSource {
+    file: File,
+    len: u64,
+}
+
+impl FileSource {
+    /// Opens a regular file. Its length is taken once.
+    ///
+    /// # Errors
+    /// `Io` when it cannot be opened, or is a directory, a pipe or a device.
+    pub fn open(path: &Path) -> Result<Self> {
+        // O_NONBLOCK, so that a pipe that bears an image's name cannot hang us before we see what it is.
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+            .open(path)
+            .map_err(|e| Error::io(e, "cannot open the file").in_file(path))?;
+        Self::new(file).map_err(|e| e.in_file(path))
+    }
+
+    /// Wraps an open file.
+    ///
+    /// # Errors
+    /// `Io` when it cannot be inspected or is no regular file.
+    pub fn new(file: File) -> Result<Self> {
+        let metadata = file
+            .metadata()
+            .map_err(|e| Error::io(e, "cannot inspect the file"))?;
+        if !metadata.is_file() {
+            let kind = io::ErrorKind::InvalidInput.into();
+            return Err(Error::io(kind, "this is no regular file"));
+        }
+        Ok(Self {
+            file,
+            len: metadata.len(),
+        })
+    }
+}
+
+impl Source for FileSource {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], at: u64) -> Result<()> {
+        self.file
+            .read_exact_at(buf, at)
+            .map_err(|e| Error::io(e, format!("cannot read {} bytes at {at}", buf.len())))
+    }
+}
+
+impl Source for Vec<u8> {
+    fn len(&self) -> u64 {
+        self.as_slice().len() as u64
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], at: u64) -> Result<()> {
+        let bytes = usize::try_from(at)
+            .ok()
+            .and_then(|at| self.get(at..)?.get(..buf.len()));
+        let bytes = bytes.ok_or_else(|| {
+            let kind = io::ErrorKind::UnexpectedEof.into();
+            Error::io(kind, format!("cannot read {} bytes at {at}", buf.len()))
+        })?;
+        buf.copy_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// Finds the files that stand beside an image, for formats that spread over several.
+pub trait Siblings: fmt::Debug {
+    /// The file of that name, whatever its letter case; `None` when there is none.
+    ///
+    /// # Errors
+    /// `Io` when the folder or the file cannot be read.
+    fn find(&self, name: &OsStr) -> Result<Option<Arc<dyn Source>>>;
+}
+
+/// No siblings: for images in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct NoSiblings;
+
+impl Siblings for NoSiblings {
+    fn find(&self, _name: &OsStr) -> Result<Option<Arc<dyn Source>>> {
+        Ok(None)
+    }
+}
+
+/// The files of one folder.
+#[derive(Clone, Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// The folder in which `file` stands.
+    #[must_use]
+    pub fn of(file: &Path) -> Self {
+        match file.parent() {
+            Some(parent) if parent != Path::new("") => Self(parent.to_path_buf()),
+            _ => Self(PathBuf::from(".")),
+        }
+    }
+
+    fn matching(&self, name: &OsStr) -> Result<Option<OsString>> {
+        let cannot = |e| Error::io(e, "cannot list the folder").in_file(&self.0);
+        for entry in fs::read_dir(&self.0).map_err(cannot)? {
+            let found = entry.map_err(cannot)?.file_name();
+            if found.eq_ignore_ascii_case(name) {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Siblings for Folder {
+    fn find(&self, name: &OsStr) -> Result<Option<Arc<dyn Source>>> {
+        let exact = self.0.join(name);
+        if exact.exists() {
+            return Ok(Some(Arc::new(FileSource::open(&exact)?)));
+        }
+        match self.matching(name)? {
+            Some(found) => Ok(Some(Arc::new(FileSource::open(&self.0.join(found))?))),
+            None => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_is_refused_without_waiting_for_a_writer() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.cso");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &path,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR,
+            0,
+        )
+        .unwrap();
+        let err = FileSource::open(&path).unwrap_err();
+        assert!(err.to_string().ends_with("this is no regular file"));
+    }
+
+    #[test]
+    fn siblings_are_found_whatever_their_letter_case() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("GAME.I01"), b"part").unwrap();
+        let folder = Folder::of(&dir.path().join("game.isz"));
+        let found = folder.find(OsStr::new("game.i01")).unwrap().unwrap();
+        assert_eq!(found.len(), 4);
+        assert!(folder.find(OsStr::new("game.i02")).unwrap().is_none());
+    }
+
+    #[test]
+    fn reading_past_the_end_names_the_piece_that_is_cut() {
+        let err = read_array::<24>(&vec![0; 10], 0, "header").unwrap_err();
+        assert_eq!(
+            err.to_string(),
+            "the file ends at 10, inside the header (24 bytes at 0)"
+        );
+    }
+}
