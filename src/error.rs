@@ -36,6 +36,12 @@ pub enum ErrorKind {
     OutOfRange,
     /// The handle is not open.
     BadHandle,
+    /// The mountpoint does not exist, is busy, or is of the wrong kind.
+    Mountpoint,
+    /// FUSE is not there, or refuses: no device, no permission, an option that is not allowed.
+    Fuse,
+    /// The command line asks for something that does not make sense.
+    Usage,
 }
 
 /// An error with its kind, a sentence, the file it is about, and the error underneath if there is one.

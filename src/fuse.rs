@@ -1,1 +1,3 @@
 //! The adaptor between the filesystem and the kernel.
+
+pub mod session;
