@@ -71,7 +71,7 @@ fn open(source: Arc<dyn Source>, _options: &OpenOptions<'_>) -> Result<Opened> {
     let header = read_header(source.as_ref())?;
     lookalikes::refuse_unhinted(&header, source.as_ref())?;
     let mut index = Index::read(header, source.as_ref())?;
-    let notes = oddities::settle(&mut index, source.as_ref());
+    let notes = oddities::settle(&mut index, source.as_ref())?;
     Ok(Opened {
         format: match header.family {
             Family::Cso => &CSO,

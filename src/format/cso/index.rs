@@ -191,21 +191,22 @@ impl Index {
         }
     }
 
-    /// The number of blocks without a place, the first of them and its fault; `None` when all have one.
+    /// The number of blocks without a place, the first of them and its fault; `None` when all that have an entry
+    /// have a place too.
     pub(super) fn faults(&self) -> Option<(u64, u64, Fault)> {
         if self.is_orderly() {
             return None;
         }
-        let mut faults =
-            (0..self.blocks).filter_map(|block| Some((block, self.place(block).err()?)));
+        let blocks = 0..self.header.blocks();
+        let mut faults = blocks.filter_map(|block| Some((block, self.place(block).err()?)));
         let (block, fault) = faults.next()?;
         Some((1 + faults.count() as u64, block, fault))
     }
 
-    /// A quick look at all entries. Where it finds nothing, every block has a place.
+    /// A quick look at all entries. Where it finds nothing, every block with an entry has a place.
     fn is_orderly(&self) -> bool {
         let Some(last) = self.blocks.checked_sub(1) else {
-            return true;
+            return false;
         };
         let ends_inside = self.position(last) < self.file_len && self.place(last).is_ok();
         let starts_behind = self.position(0) >= Header::index_end(self.blocks);

@@ -5,12 +5,15 @@ use super::{
     header::{Family, Header},
     index::{Index, Place},
 };
-use crate::{codec::Codec, source::Source};
+use crate::{Error, Result, codec::Codec, source::Source};
 
 /// Finds out what the last entries mean where they contradict themselves, and returns notes about the image.
 ///
-/// Nothing here refuses the image: what cannot be read or decoded is noted, and read errors come back at that place.
-pub(super) fn settle(index: &mut Index, source: &dyn Source) -> Vec<String> {
+/// A block that cannot be read or decoded is noted and does not hinder opening.
+///
+/// # Errors
+/// `Corrupt` when the index gives no block at all a place.
+pub(super) fn settle(index: &mut Index, source: &dyn Source) -> Result<Vec<String>> {
     let mut notes = header_notes(&index.header);
     if let Some(place) = lost_last(index, source) {
         notes.push(format!(
@@ -29,8 +32,8 @@ pub(super) fn settle(index: &mut Index, source: &dyn Source) -> Vec<String> {
             index.header.plain_len(present)
         ));
     }
-    notes.extend(damage_note(index, source));
-    notes
+    notes.extend(damage_note(index, source)?);
+    Ok(notes)
 }
 
 fn header_notes(header: &Header) -> Vec<String> {
@@ -48,22 +51,28 @@ fn header_notes(header: &Header) -> Vec<String> {
     notes
 }
 
-fn damage_note(index: &Index, source: &dyn Source) -> Option<String> {
+fn damage_note(index: &Index, source: &dyn Source) -> Result<Option<String>> {
     if let Some((count, block, fault)) = index.faults() {
         let all = index.header.blocks();
-        return Some(format!(
+        if count == all {
+            return Err(Error::corrupt(format!(
+                "none of the {all} blocks has a place in the file: of block {block}, {fault}"
+            )));
+        }
+        return Ok(Some(format!(
             "{count} of {all} blocks cannot be read, the first is block {block}: {fault}"
-        ));
+        )));
     }
-    let last = index.blocks().checked_sub(1)?;
-    match try_block(index, source, last) {
+    // An index without entries was refused: it gives no block a place.
+    let last = index.blocks() - 1;
+    Ok(match try_block(index, source, last) {
         Ok(Held::All) => None,
         Ok(Held::AllButOneByte) => {
             let note = "the last byte of the image is not in the file (a fault of its writer) and reads as zero";
             Some(note.into())
         }
         Err(err) => Some(format!("the last block cannot be read: {err}")),
-    }
+    })
 }
 
 /// Whether the last entry belongs to what follows the index, because the index has none for the short last block.

@@ -139,13 +139,23 @@ fn a_lost_tail_is_an_error_never_zeroes() {
 }
 
 #[test]
-fn an_image_smaller_than_its_blocks_may_be_left_out_as_a_whole() {
+fn rejects_an_image_smaller_than_its_blocks_that_was_left_out_as_a_whole() {
     let writer = Writer {
         tail: Tail::LeftOut,
         ..Writer::cso()
     };
-    let plain = patterned(700);
-    assert_reads_except(writer.write(&plain), &plain, &[0]);
+    let err = open(writer.write(&patterned(700))).unwrap_err();
+    let rule = "none of the 1 blocks has a place in the file: of block 0, its writer left out the last 700 bytes";
+    assert!(err.to_string().starts_with(rule), "{err}");
+}
+
+#[test]
+fn rejects_an_index_of_which_all_is_behind_the_file() {
+    let mut file = Writer::cso().write(&plain());
+    file[21] = 12;
+    let err = open(file).unwrap_err();
+    let rule = "none of the 20 blocks has a place in the file: of block 0, its index entry 0 points to 442368";
+    assert!(err.to_string().starts_with(rule), "{err}");
 }
 
 #[test]
