@@ -30,7 +30,10 @@ use self::{
     index::Index,
 };
 use super::{Details, Format, OpenOptions, Opened, PartOf, Summary};
-use crate::{Result, source::Source};
+use crate::{
+    Result,
+    source::{Source, read_array},
+};
 
 mod blocks;
 mod header;
@@ -89,8 +92,9 @@ fn open(source: Arc<dyn Source>, _options: &OpenOptions<'_>) -> Result<Opened> {
 
 /// The header, of a file that is no look-alike as far as its header tells.
 fn read_header(source: &dyn Source) -> Result<Header> {
-    lookalikes::refuse_gamecube(source)?;
-    let header = Header::read(source)?;
+    let bytes = read_array(source, 0, "header")?;
+    lookalikes::refuse_gamecube(&bytes, source)?;
+    let header = Header::read(&bytes, source)?;
     lookalikes::refuse_hinted(&header, source)?;
     Ok(header)
 }

@@ -89,7 +89,7 @@ fn decode_place(
     };
     match got.map_err(|err| say_cut(err, index, place))? {
         n if n == want => Ok(Held::All),
-        n if is_last && n + 1 == want => {
+        n if is_last && n > 0 && n + 1 == want => {
             dst[n] = 0;
             Ok(Held::AllButOneByte)
         }

@@ -1,7 +1,7 @@
 //! The header: 24 bytes, checked, and the size of the index behind it.
 
 use crate::{
-    Error, Result,
+    Error, ErrorKind, Result,
     codec::Codec,
     map::{MAX_BLOCK, check_size},
     source::{Source, read_array},
@@ -12,6 +12,9 @@ pub(super) const INDEX_AT: u64 = 24;
 
 /// The smallest block in use. Smaller ones would only make the index larger than the image.
 const MIN_BLOCK: u32 = 512;
+
+/// The most blocks: an index of 256 MiB, or 128 GiB of blocks of 2 KiB, as much as the largest Blu-ray holds.
+const MAX_BLOCKS: u64 = 1 << 26;
 
 /// The largest shift: entries have 31 bits of position, so this reaches 2^62.
 const MAX_SHIFT: u8 = 31;
@@ -42,17 +45,20 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// Reads and checks the header, and the first index entry where the size of the index depends on it.
+    /// Number of bytes.
+    pub(super) const LEN: usize = 24;
+
+    /// Checks the header's bytes, and reads the first index entry where the size of the index depends on it.
     ///
     /// # Errors
     /// `Corrupt`, `Unsupported` and `LimitExceeded` for impossible values, `Io` when the file cannot be read.
-    pub(super) fn read(source: &dyn Source) -> Result<Self> {
-        let mut header = Self::parse(&read_array(source, 0, "header")?)?;
+    pub(super) fn read(bytes: &[u8; Self::LEN], source: &dyn Source) -> Result<Self> {
+        let mut header = Self::parse(bytes)?;
         header.indexed = header.count_indexed(source)?;
         Ok(header)
     }
 
-    fn parse(bytes: &[u8; 24]) -> Result<Self> {
+    fn parse(bytes: &[u8; Self::LEN]) -> Result<Self> {
         let header = Self {
             family: match &bytes[..4] {
                 b"CISO" => Family::Cso,
@@ -135,6 +141,14 @@ impl Header {
         u64::from(entry & !FLAG) << self.shift
     }
 
+    /// Where the bytes of the last block may end at most, when the final entry points to `end`.
+    ///
+    /// The Python writers round that entry down to the index's unit and so cut off the block's last bytes. What is
+    /// taken too much with other writers is padding.
+    pub(super) fn last_end(&self, end: u64, file_len: u64) -> u64 {
+        file_len.min(end + (1 << self.shift) - 1)
+    }
+
     /// The most stored bytes that a block can need: far above every codec's worst case.
     ///
     /// Bytes behind these are padding. Without this, a lying index could make one small read cost gigabytes.
@@ -159,6 +173,10 @@ impl Header {
     /// last entry of a full index would stand.
     fn count_indexed(&self, source: &dyn Source) -> Result<u64> {
         let (file_len, blocks) = (source.len(), self.blocks());
+        if blocks > MAX_BLOCKS {
+            let message = format!("the image has {blocks} blocks, more than {MAX_BLOCKS}");
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
         let whole = self.size / u64::from(self.block_size);
         let (full, short) = (Self::index_end(blocks), Self::index_end(whole));
         if whole < blocks && short <= file_len {
@@ -179,7 +197,7 @@ impl Header {
 /// The highest bit of an index entry. What it means depends on the version.
 pub(super) const FLAG: u32 = 1 << 31;
 
-fn u32_at(bytes: &[u8; 24], at: usize) -> u32 {
+fn u32_at(bytes: &[u8; Header::LEN], at: usize) -> u32 {
     let four = bytes[at..at + 4].try_into();
     u32::from_le_bytes(four.expect("the field lies inside the header"))
 }
@@ -188,10 +206,13 @@ fn u32_at(bytes: &[u8; 24], at: usize) -> u32 {
 mod tests {
     use super::super::tests::header;
     use super::*;
-    use crate::ErrorKind;
 
     fn refused(bytes: [u8; 24]) -> Error {
         Header::parse(&bytes).unwrap_err()
+    }
+
+    fn read(file: &Vec<u8>) -> Result<Header> {
+        Header::read(&read_array(file, 0, "header")?, file)
     }
 
     #[test]
@@ -252,19 +273,28 @@ mod tests {
 
     #[test]
     fn rejects_an_index_that_does_not_fit_in_the_file() {
-        let mut file = header(*b"CISO", 1 << 40, 2048, 1, 0).to_vec();
+        let mut file = header(*b"CISO", 1 << 30, 2048, 1, 0).to_vec();
         file.resize(4096, 0);
-        let err = Header::read(&file).unwrap_err();
+        let err = read(&file).unwrap_err();
         assert_eq!(
             err.to_string(),
-            "the file ends at 4096, inside the index of 536870912 blocks, which ends at 2147483676"
+            "the file ends at 4096, inside the index of 524288 blocks, which ends at 2097180"
         );
+    }
+
+    #[test]
+    fn rejects_an_image_of_more_blocks_than_the_limit() {
+        let file = header(*b"CISO", 1 << 40, 2048, 1, 0).to_vec();
+        let err = read(&file).unwrap_err();
+        assert_eq!(err.kind(), ErrorKind::LimitExceeded);
+        let expected = "the image has 536870912 blocks, more than 67108864";
+        assert_eq!(err.to_string(), expected);
     }
 
     #[test]
     fn rejects_a_file_that_ends_inside_the_header() {
         let file = header(*b"CISO", 4096, 2048, 1, 0)[..23].to_vec();
-        let err = Header::read(&file).unwrap_err();
+        let err = read(&file).unwrap_err();
         assert_eq!(
             err.to_string(),
             "the file ends at 23, inside the header (24 bytes at 0)"

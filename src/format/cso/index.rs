@@ -105,6 +105,7 @@ impl Index {
         let have = self.file_len.min(end) - at;
         let cut = at + length > self.file_len;
         self.check_stored(block, codec, have, cut)?;
+        self.check_overlap(block, codec, at, length)?;
         let len = u32::try_from(have.min(self.header.most_stored())).expect("it is below 33 MiB");
         Ok(Place {
             at,
@@ -160,20 +161,15 @@ impl Index {
 
     /// The length of the last block by its entries, and where its bytes may end at most.
     ///
-    /// The Python writers round the final entry down to the index's unit and so cut off the block's last bytes.
-    /// What is taken too much with other writers is padding. A final entry that makes no sense is not used.
+    /// A final entry that makes no sense is not used.
     fn end_of_last(&self, at: u64) -> (u64, u64) {
         let end = self.position(self.blocks);
-        let most = self.file_len.min(end + self.unit() - 1);
+        let most = self.header.last_end(end, self.file_len);
         if most > at {
             (end.saturating_sub(at), most)
         } else {
             (self.file_len - at, self.file_len)
         }
-    }
-
-    fn unit(&self) -> u64 {
-        1 << self.header.shift
     }
 
     fn check_stored(
@@ -189,6 +185,32 @@ impl Index {
             Codec::Raw if have + may_miss < want => Err(Fault::Short { have, want, cut }),
             _ => Ok(()),
         }
+    }
+
+    /// A stored block that begins inside the stored bytes of the one before, and is too long by as much, has an entry
+    /// that points too low. Any other codec would notice when it decodes.
+    fn check_overlap(
+        &self,
+        block: u64,
+        codec: Codec,
+        at: u64,
+        length: u64,
+    ) -> std::result::Result<(), Fault> {
+        let block_size = u64::from(self.header.block_size);
+        let too_long = length >= block_size + (1 << self.header.shift);
+        if codec != Codec::Raw || !too_long || block == 0 || self.header.version == 2 {
+            return Ok(());
+        }
+        let (entry, previous) = (block, self.position(block - 1));
+        let is_stored = self.entry(block - 1) & FLAG != 0;
+        if is_stored && (previous..previous + block_size).contains(&at) {
+            return Err(Fault::Inside {
+                entry,
+                at,
+                previous,
+            });
+        }
+        Ok(())
     }
 
     /// The number of blocks without a place, the first of them and its fault; `None` when all that have an entry
@@ -213,7 +235,7 @@ impl Index {
         // In version 2 no block is short: one below the block size is not stored.
         let stored_units = match self.header.version {
             2 => 1,
-            _ => u64::from(self.header.block_size).div_ceil(self.unit()),
+            _ => u64::from(self.header.block_size).div_ceil(1 << self.header.shift),
         };
         let stored_units = u32::try_from(stored_units).expect("a block size fits");
         let used = usize::try_from(4 * self.blocks).expect("the index is in memory");
@@ -244,6 +266,7 @@ pub(super) enum Fault {
     BehindEnd { entry: u64, at: u64, file_len: u64 },
     Back { entry: u64, at: u64, previous: u64 },
     Twin { entry: u64, at: u64 },
+    Inside { entry: u64, at: u64, previous: u64 },
     NextBack { entry: u64, at: u64, next: u64 },
     Empty { entry: u64, at: u64 },
     Short { have: u64, want: u64, cut: bool },
@@ -283,6 +306,14 @@ impl fmt::Display for Fault {
             Fault::Twin { entry, at } => write!(
                 f,
                 "its index entry {entry} is {at} like the previous one, so one of them is wrong"
+            ),
+            Fault::Inside {
+                entry,
+                at,
+                previous,
+            } => write!(
+                f,
+                "its index entry {entry} points to {at}, inside the previous block's stored bytes at {previous}"
             ),
             Fault::NextBack { entry, at, next } => write!(
                 f,

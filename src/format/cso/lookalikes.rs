@@ -11,11 +11,7 @@
 use std::ops::Range;
 
 use super::header::{FLAG, Family, Header, INDEX_AT};
-use crate::{
-    Error, Result,
-    codec::Codec,
-    source::{Source, read_array},
-};
+use crate::{Error, Result, codec::Codec, source::Source};
 
 /// Where the data of a `GameCube` or Wii CISO starts: its header is this long.
 const MAP_END: usize = 0x8000;
@@ -24,11 +20,10 @@ const MAP_END: usize = 0x8000;
 const SAMPLES: usize = 4;
 
 /// Refuses a `GameCube` or Wii CISO. Reads 32 KiB, but only where the first bytes look like one.
-pub(super) fn refuse_gamecube(source: &dyn Source) -> Result<()> {
+pub(super) fn refuse_gamecube(head: &[u8; Header::LEN], source: &dyn Source) -> Result<()> {
     if source.len() < MAP_END as u64 {
         return Ok(());
     }
-    let head: [u8; 24] = read_array(source, 0, "header")?;
     let block_size = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
     let is_map = |bytes: &[u8]| bytes.iter().all(|&used| used <= 1);
     let possible = head.starts_with(b"CISO") && block_size.is_power_of_two();
@@ -124,8 +119,13 @@ fn samples(header: &Header, source: &dyn Source, flag: u32) -> Result<Vec<Sample
         source.read_exact_at(entries, INDEX_AT + 4 * first)?;
         let entry = |i: usize| u32::from_le_bytes([0, 1, 2, 3].map(|byte| entries[4 * i + byte]));
         for i in (0..count).filter(|&i| entry(i) & FLAG == flag) {
-            let stored = header.position(entry(i))..header.position(entry(i + 1));
-            samples.extend(sample(header, source, first + i as u64, stored)?);
+            let block = first + i as u64;
+            let end = match header.position(entry(i + 1)) {
+                end if block + 1 == header.indexed => header.last_end(end, source.len()),
+                end => end,
+            };
+            let stored = header.position(entry(i))..end;
+            samples.extend(sample(header, source, block, stored)?);
             if samples.len() == SAMPLES {
                 break;
             }
@@ -159,7 +159,7 @@ fn sample(
 mod tests {
     use std::sync::Arc;
 
-    use super::super::tests::{Writer, patterned};
+    use super::super::tests::{Final, Writer, patterned};
     use super::*;
     use crate::{
         ErrorKind,
@@ -245,6 +245,18 @@ mod tests {
     fn rejects_a_dreamshell_ziso() {
         let file = dreamshell(&patterned(20 * 2048), 0);
         assert!(refused(&file).starts_with("this is a DreamShell (Dreamcast) ZISO"));
+    }
+
+    #[test]
+    fn a_zso_with_header_size_0_whose_only_block_ends_behind_the_final_entry_is_a_zso() {
+        let writer = Writer {
+            header_size: 0,
+            shift: 6,
+            last: Final::Down,
+            ..Writer::zso()
+        };
+        let file = writer.write(b"plain ".repeat(300).as_slice());
+        assert!(format::open(Arc::new(file), &OpenOptions::alone()).is_ok());
     }
 
     #[test]

@@ -56,7 +56,7 @@ fn damage_note(index: &Index, source: &dyn Source) -> Result<Option<String>> {
         let all = index.header.blocks();
         if count == all {
             return Err(Error::corrupt(format!(
-                "none of the {all} blocks has a place in the file: of block {block}, {fault}"
+                "no block has a place in the file; block {block}: {fault}"
             )));
         }
         return Ok(Some(format!(
@@ -98,7 +98,7 @@ fn hides_missing_tail(index: &Index, source: &dyn Source) -> bool {
 fn lost_last(index: &Index, source: &dyn Source) -> Option<Place> {
     let (blocks, header) = (index.blocks(), &index.header);
     let last = blocks.checked_sub(1)?;
-    let old_cso = header.family == Family::Cso && header.version < 2;
+    let old_cso = header.family == Family::Cso && header.version < 2 && header.block_size == 2048;
     if !old_cso || header.shift > 0 || index.entry(blocks) != 0 {
         return None;
     }

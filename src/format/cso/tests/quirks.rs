@@ -85,6 +85,19 @@ fn a_stored_flag_on_a_compressed_block_costs_the_block() {
 }
 
 #[test]
+fn an_entry_inside_the_previous_stored_block_costs_both_blocks() {
+    let writer = Writer {
+        store_every: 1,
+        ..Writer::zso()
+    };
+    let mut file = writer.write(&plain());
+    set_entry(&mut file, 5, |entry| entry - 100);
+    let errors = assert_reads_except(file, &plain(), &[4, 5]);
+    let rule = "inside the previous block's stored bytes at 8300";
+    assert!(errors[1].to_string().ends_with(rule), "{errors:?}");
+}
+
+#[test]
 fn a_cut_file_reads_up_to_the_cut() {
     let mut file = Writer::zso().write(&plain());
     let cut = entry(&file, 12) as usize + 9;
@@ -145,7 +158,7 @@ fn rejects_an_image_smaller_than_its_blocks_that_was_left_out_as_a_whole() {
         ..Writer::cso()
     };
     let err = open(writer.write(&patterned(700))).unwrap_err();
-    let rule = "none of the 1 blocks has a place in the file: of block 0, its writer left out the last 700 bytes";
+    let rule = "no block has a place in the file; block 0: its writer left out the last 700 bytes";
     assert!(err.to_string().starts_with(rule), "{err}");
 }
 
@@ -154,7 +167,7 @@ fn rejects_an_index_of_which_all_is_behind_the_file() {
     let mut file = Writer::cso().write(&plain());
     file[21] = 12;
     let err = open(file).unwrap_err();
-    let rule = "none of the 20 blocks has a place in the file: of block 0, its index entry 0 points to 442368";
+    let rule = "no block has a place in the file; block 0: its index entry 0 points to 442368";
     assert!(err.to_string().starts_with(rule), "{err}");
 }
 
