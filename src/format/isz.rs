@@ -86,18 +86,9 @@ fn open(source: Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Opened> {
         return Err(not_first(identity.number, options.name));
     }
     let header = Header::read(source.as_ref())?;
-    let mut notes = Vec::from_iter(oddities(&header));
-    let (layout, joined) = match header.table {
-        None => (Layout::Raw, join_raw(source, &header, options)?),
-        Some(table) => {
-            let index = Index::read(source.as_ref(), &header, table)?;
-            notes.extend(index.oddities(table));
-            let joined = index.join(source, &header, options)?;
-            (Layout::Chunks(index.chunks), joined)
-        }
-    };
+    let (layout, joined) = lay_out(source, &header, options)?;
     let Joined { source, names, .. } = joined;
-    notes.extend(joined.notes);
+    let mut notes = joined.notes;
     let mut map = Map::new(&header, layout, source.len(), joined.data_at, joined.gaps);
     if let Some(key_len) = header.encryption {
         let note = password::unlock(&mut map, source.as_ref(), &header, key_len, options)?;
@@ -117,6 +108,26 @@ fn open(source: Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Opened> {
     })
 }
 
+/// Reads the tables, and finds the other files of a set.
+fn lay_out(
+    source: Arc<dyn Source>,
+    header: &Header,
+    options: &OpenOptions<'_>,
+) -> Result<(Layout, Joined)> {
+    let Some(table) = header.table else {
+        let joined = if header.is_split() {
+            set::of_equal_files(source, header, options)
+        } else {
+            set::alone(source, header.data_at, header.size, options.name)
+        };
+        return Ok((Layout::Raw, joined?));
+    };
+    let index = Index::read(source.as_ref(), header, table)?;
+    let mut joined = index.join(source, header, options)?;
+    joined.notes.extend(index.oddities(header, table));
+    Ok((Layout::Chunks(index.chunks), joined))
+}
+
 fn not_first(number: u8, name: &OsStr) -> Error {
     let first = match names::first_of(name) {
         Some(first) => format!(": {}", set::display(&first)),
@@ -126,14 +137,6 @@ fn not_first(number: u8, name: &OsStr) -> Error {
         "this is file {} of a set, open the first{first}",
         u32::from(number) + 1
     ))
-}
-
-fn join_raw(source: Arc<dyn Source>, header: &Header, options: &OpenOptions<'_>) -> Result<Joined> {
-    if header.is_split() {
-        set::of_equal_files(source, header, options)
-    } else {
-        set::alone(source, header.data_at, header.size, options.name)
-    }
 }
 
 /// Both tables, read the same way.
@@ -180,8 +183,14 @@ impl Index {
         set::alone(source, header.data_at, len, options.name)
     }
 
-    fn oddities(&self, table: Table) -> Vec<String> {
+    fn oddities(&self, header: &Header, table: Table) -> Vec<String> {
         let mut notes = Vec::new();
+        if header.declared_chunks > header.chunks {
+            notes.push(format!(
+                "the header gives {} chunks, the image has {}",
+                header.declared_chunks, header.chunks
+            ));
+        }
         if self.mask == Mask::None {
             notes.push("the tables are not masked, which UltraISO does not read".into());
         }
@@ -197,17 +206,20 @@ impl Index {
                 self.chunks.odd_zeroes
             ));
         }
+        notes.extend(self.contradiction(header));
         notes
     }
-}
 
-fn oddities(header: &Header) -> Option<String> {
-    (header.declared_chunks > header.chunks).then(|| {
-        format!(
-            "the header gives {} chunks, the image has {}",
-            header.declared_chunks, header.chunks
-        )
-    })
+    /// A wrong length in the chunk table moves all later chunks, and stored ones have no checksum to tell.
+    fn contradiction(&self, header: &Header) -> Option<String> {
+        let stored_len = self.chunks.stored_before(header.chunks);
+        let claimed = header.checksums?.stored_len;
+        (u64::from(claimed) != stored_len & u64::from(u32::MAX)).then(|| {
+            format!(
+                "the chunks have {stored_len} stored bytes, the header says {claimed}: some may be read from the wrong place"
+            )
+        })
+    }
 }
 
 fn variant(header: &Header) -> String {
@@ -237,3 +249,6 @@ fn checksums(header: &Header) -> Vec<Checksum> {
         .chain(stored)
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

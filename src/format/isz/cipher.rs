@@ -10,8 +10,6 @@ use aes::{
 };
 use zeroize::Zeroizing;
 
-use crate::format::Password;
-
 /// Which AES.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum KeyLen {
@@ -40,10 +38,10 @@ pub(super) enum Cipher {
 
 impl Cipher {
     /// The key is the password's bytes, cut or filled with zeroes to the key's length. There is no salt and no hash.
-    pub(super) fn new(key_len: KeyLen, password: &Password) -> Self {
+    pub(super) fn new(key_len: KeyLen, password: &[u8]) -> Self {
         let mut key = Zeroizing::new([0; 32]);
-        let used = password.bytes().len().min(key.len());
-        key[..used].copy_from_slice(&password.bytes()[..used]);
+        let used = password.len().min(key.len());
+        key[..used].copy_from_slice(&password[..used]);
         match key_len {
             KeyLen::Aes128 => Cipher::Aes128(Box::new(Aes128::new(key[..16].into()))),
             KeyLen::Aes192 => Cipher::Aes192(Box::new(Aes192::new(key[..24].into()))),
@@ -93,7 +91,7 @@ mod tests {
                 0x8ea2_b7ca_5167_45bf_eafc_4990_4b49_6089,
             ),
         ] {
-            let cipher = Cipher::new(key_len, &Password::new((0..bytes).collect()));
+            let cipher = Cipher::new(key_len, &(0..bytes).collect::<Vec<u8>>());
             let mut stored = [&encrypted.to_be_bytes()[..], b"tail"].concat();
             cipher.decrypt(&mut stored);
             assert_eq!(stored[..16], plain, "{}", key_len.name());
@@ -105,7 +103,7 @@ mod tests {
     fn a_short_password_is_filled_with_zeroes_and_a_long_one_is_cut() {
         let decrypted = |password: &[u8]| {
             let mut stored = [7; 16];
-            Cipher::new(KeyLen::Aes128, &Password::new(password.to_vec())).decrypt(&mut stored);
+            Cipher::new(KeyLen::Aes128, password).decrypt(&mut stored);
             stored
         };
         assert_eq!(decrypted(b"secret"), decrypted(b"secret\0\0\0"));

@@ -110,13 +110,15 @@ pub(super) struct Table {
     pub(super) entry_len: usize,
 }
 
-/// CRC-32 values in the usual form; the file holds them with every bit inverted.
+/// CRC-32 values in the usual form (the file holds them with every bit inverted), and what they cover.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Checksums {
     /// Of the plain image.
     pub(super) image: u32,
     /// Of the stored bytes of all chunks.
     pub(super) stored: u32,
+    /// The number of those bytes, modulo 2^32: readers disagree whether the field is wider.
+    pub(super) stored_len: u32,
 }
 
 impl Header {
@@ -232,6 +234,7 @@ impl Checksums {
         (*bytes != [0; 16]).then(|| Self {
             image: !u32_at(bytes, 0),
             stored: !u32_at(bytes, 12),
+            stored_len: u32_at(bytes, 4),
         })
     }
 }

@@ -1,19 +1,21 @@
 //! Whether a password is right. No field tells, so the data must.
 
 use super::{
+    OpenOptions,
     cipher::{Cipher, KeyLen},
     header::Header,
     map::Map,
 };
-use crate::{
-    Error, ErrorKind, Result, codec::Codec, format::OpenOptions, map::BlockMap, source::Source,
-};
+use crate::{Error, ErrorKind, Result, codec::Codec, map::BlockMap, source::Source};
 
 /// Compressed chunks that must all be unreadable before the password is blamed: one could be damaged.
 const WITNESSES: usize = 4;
 
-/// Images up to this size are summed when nothing else tells.
+/// Images up to this size are summed when nothing else tells: it takes a moment, at every open.
 const MAX_SUMMED: u64 = 64 << 20;
+
+/// And up to this many chunks, each of which is a read: as many as such an image has sectors of 2048 bytes.
+const MAX_SUMMED_CHUNKS: u64 = MAX_SUMMED / 2048;
 
 /// Asks for the password, checks it, and makes the map decrypt. Returns a note when nothing could be checked.
 ///
@@ -35,7 +37,7 @@ pub(super) fn unlock(
             ),
         ));
     };
-    map.set_cipher(Cipher::new(key_len, &password));
+    map.set_cipher(Cipher::new(key_len, password.bytes()));
     match judge(map, source, header)? {
         Verdict::Right => Ok(None),
         Verdict::Wrong(why) => Err(Error::new(
@@ -76,10 +78,10 @@ fn judge_stored(map: &Map, source: &dyn Source, header: &Header) -> Result<Verdi
     if has_volume_mark(map, source)? {
         return Ok(Verdict::Right);
     }
-    let sums = header.checksums.filter(|_| header.size <= MAX_SUMMED);
-    match sums {
-        Some(sums) => judge_sum(map, source, sums.image),
-        None => Ok(Verdict::Unknown),
+    let is_small = header.size <= MAX_SUMMED && map.geometry().blocks() <= MAX_SUMMED_CHUNKS;
+    match header.checksums {
+        Some(sums) if is_small => judge_sum(map, source, sums.image),
+        _ => Ok(Verdict::Unknown),
     }
 }
 

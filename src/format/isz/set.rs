@@ -3,13 +3,13 @@
 use std::{ffi::OsStr, ops::Range, sync::Arc};
 
 use super::{
+    OpenOptions,
     header::{Header, Identity},
     names::Naming,
     segments::{MAX_FILES, Segment},
 };
 use crate::{
     Error, ErrorKind, Result,
-    format::OpenOptions,
     source::{Part, Parts, Source},
 };
 
@@ -66,13 +66,14 @@ pub(super) fn of_segments(
     let mut files = Files::new(header.identity, options, segments.len());
     let (first, later) = segments.split_first().expect("it has an entry");
     check_start(header.identity, first.at)?;
-    set.check_len(source.as_ref(), first.file_len, &display(options.name));
-    set.push(source, 0, first.at + first.len, display(options.name));
+    let first_len = first.at + first.len;
+    set.push(source, 0, first_len, display(options.name));
+    set.check_len(first.file_len);
     for segment in later {
         let file = files.next()?;
         check_start(file.identity, segment.at).map_err(|err| err.in_context(&file.name))?;
-        set.check_len(file.source.as_ref(), segment.file_len, &file.name);
         set.push(file.source, segment.at, segment.len, file.name);
+        set.check_len(segment.file_len);
     }
     set.join(first.at)
 }
@@ -157,11 +158,16 @@ impl Set {
         });
     }
 
-    fn check_len(&mut self, source: &dyn Source, len: u64, name: &str) {
-        if source.len() != len {
+    /// Notes when the last file pushed has all its data, but not the `expected` size.
+    fn check_len(&mut self, expected: u64) {
+        let Some(part) = self.parts.last() else {
+            return;
+        };
+        let len = part.source.len();
+        if len != expected && len >= part.at + part.len {
             self.notes.push(format!(
-                "{name} has {} bytes, the segment table says {len}",
-                source.len()
+                "{} has {len} bytes, the segment table says {expected}",
+                part.name
             ));
         }
     }

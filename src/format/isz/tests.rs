@@ -1,0 +1,298 @@
+use std::{ffi::OsStr, sync::Arc};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{cache::BlockCache, codec::Codec, format::Password, image::Image};
+
+mod rejects;
+mod sets;
+mod writer;
+
+use writer::{Files, Names, Recipe};
+
+fn open_with(files: &Files, password: Option<&[u8]>) -> Result<Opened> {
+    let (name, bytes) = &files.0[0];
+    let options = OpenOptions {
+        name: OsStr::new(name),
+        siblings: files,
+        password: &|| Ok(password.map(|bytes| Password::new(bytes.to_vec()))),
+    };
+    super::open(Arc::new(bytes.clone()), &options)
+}
+
+fn open_files(files: &Files) -> Result<Opened> {
+    open_with(files, None)
+}
+
+fn image(opened: Opened) -> Image {
+    Image::new(opened, Arc::new(BlockCache::new(1 << 20)))
+}
+
+fn read_all(image: &Image) -> Result<Vec<u8>> {
+    let mut plain = vec![0xEE; image.size() as usize];
+    image.read_at(&mut plain, 0)?;
+    Ok(plain)
+}
+
+/// Sectors of text, noise and zeroes in turn, so that all four kinds of chunks occur.
+fn disc(sectors: usize) -> Vec<u8> {
+    let mut noise = 1_u32;
+    let mut sector = |i: usize| -> Vec<u8> {
+        let byte = |at: usize| {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            match i / 16 % 3 {
+                0 => b"some plain words "[at % 17],
+                1 => (noise >> 24) as u8,
+                _ => 0,
+            }
+        };
+        (0..512).map(byte).collect()
+    };
+    (0..sectors).flat_map(&mut sector).collect()
+}
+
+fn assert_reads_back(recipe: &Recipe) -> Details {
+    let password = recipe.key.as_ref().map(|(_, password)| &password[..]);
+    let opened = open_with(&recipe.write(), password).unwrap();
+    let details = opened.details.clone();
+    assert!(
+        read_all(&image(opened)).unwrap() == recipe.plain,
+        "{recipe:?}"
+    );
+    details
+}
+
+#[test]
+fn every_header_size_and_table_width_reads_back() {
+    for header_size in [47, 48, 64, 100, 255] {
+        for entry_len in [2, 3, 4, 5, 8] {
+            for masked in [true, false] {
+                let mut recipe = Recipe::new(disc(95));
+                recipe.header_size = header_size;
+                recipe.entry_len = entry_len;
+                recipe.masked = masked;
+                let details = assert_reads_back(&recipe);
+                assert_eq!(
+                    details.notes.len(),
+                    usize::from(entry_len != 3) + usize::from(!masked)
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_table_of_one_byte_entries_reads_back() {
+    let mut recipe = Recipe::new(disc(96));
+    recipe.sector = 16;
+    recipe.block = 48;
+    recipe.entry_len = 1;
+    recipe.codecs = vec![Codec::Zero, Codec::Raw];
+    assert_reads_back(&recipe);
+}
+
+#[test]
+fn bzip2_data_reads_back_whatever_its_first_bytes_were_replaced_by() {
+    for start in [b"ISz", b"BZh", b"???"] {
+        let mut recipe = Recipe::new(disc(95));
+        recipe.codecs = vec![Codec::Bzip2];
+        recipe.bzip2_start = *start;
+        assert_reads_back(&recipe);
+    }
+}
+
+#[test]
+fn chunks_of_zeroes_take_no_space_whatever_length_they_give() {
+    for zero_gives_length in [true, false] {
+        let mut recipe = Recipe::new(disc(200));
+        recipe.zero_gives_length = zero_gives_length;
+        let details = assert_reads_back(&recipe);
+        assert_eq!(details.notes, [""; 0]);
+        recipe.plain.fill(0);
+        assert_reads_back(&recipe);
+    }
+}
+
+#[test]
+fn a_raw_image_has_blocks_of_our_own() {
+    let mut recipe = Recipe::new(disc(300));
+    recipe.codecs = vec![Codec::Raw];
+    recipe.entry_len = 0;
+    let details = assert_reads_back(&recipe);
+    assert_eq!(details.variant, "ISZ, 64-byte header, no chunk table");
+    let opened = open_files(&recipe.write()).unwrap();
+    assert_eq!(opened.map.geometry().largest_block(), 64 << 10);
+}
+
+#[test]
+fn details_say_what_the_header_says() {
+    let recipe = Recipe::new(disc(95));
+    let details = assert_reads_back(&recipe);
+    assert_eq!(details.variant, "ISZ, 64-byte header, 4096-byte chunks");
+    assert_eq!(details.encryption, None);
+    assert_eq!(details.parts, [""; 0]);
+    let covers: Vec<_> = details.checksums.iter().map(|sum| sum.covers).collect();
+    assert_eq!(covers, ["image", "stored"]);
+    let crc = format!("{:08x}", crc32fast::hash(&recipe.plain));
+    assert_eq!(details.checksums[0].value, crc);
+}
+
+#[test]
+fn a_longer_last_chunk_is_cut() {
+    let mut recipe = Recipe::new(disc(8));
+    recipe.codecs = vec![Codec::Zlib];
+    let mut files = recipe.write();
+    // Seven sectors instead of eight, in the same chunk.
+    files.first()[12] = 7;
+    let opened = open_files(&files).unwrap();
+    assert_eq!(read_all(&image(opened)).unwrap(), recipe.plain[..7 * 512]);
+}
+
+#[test]
+fn bytes_behind_the_data_do_not_matter() {
+    let recipe = Recipe::new(disc(95));
+    let mut files = recipe.write();
+    files.first().extend([7; 68]);
+    assert_eq!(
+        read_all(&image(open_files(&files).unwrap())).unwrap(),
+        recipe.plain
+    );
+}
+
+#[test]
+fn an_incomplete_file_opens_and_its_missing_chunks_are_errors() {
+    let recipe = Recipe::new(disc(240));
+    let mut files = recipe.write();
+    let len = files.first().len();
+    files.first().truncate(len - len / 3);
+    let opened = open_files(&files).unwrap();
+    assert!(opened.details.notes[0].starts_with("Game.isz is cut short"));
+    let image = image(opened);
+    let mut missing = 0;
+    for block in 0..image.geometry().blocks() {
+        let span = image.geometry().span(block);
+        let expected = &recipe.plain[span.start as usize..span.end as usize];
+        let mut found = vec![0xEE; expected.len()];
+        match image.read_at(&mut found, span.start) {
+            Ok(_) => assert!(found == expected),
+            Err(err) => {
+                assert!(err.to_string().contains("Game.isz is cut short"), "{err}");
+                missing += 1;
+            }
+        }
+    }
+    assert!(missing > 0 && missing < image.geometry().blocks());
+}
+
+#[test]
+fn every_key_length_reads_back() {
+    for (len, name) in [(16, "AES-128"), (24, "AES-192"), (32, "AES-256")] {
+        for codecs in [
+            vec![Codec::Zero, Codec::Zlib, Codec::Bzip2],
+            vec![Codec::Raw],
+        ] {
+            for entry_len in [0, 3] {
+                let mut recipe = Recipe::new(disc(95));
+                recipe.entry_len = entry_len;
+                recipe.codecs = if entry_len == 0 {
+                    vec![Codec::Raw]
+                } else {
+                    codecs.clone()
+                };
+                recipe.key = Some((len, b"secret".to_vec()));
+                let details = assert_reads_back(&recipe);
+                assert_eq!(details.encryption, Some(name));
+            }
+        }
+    }
+}
+
+fn recipes() -> impl Strategy<Value = Recipe> {
+    let codec = prop_oneof![
+        Just(Codec::Zero),
+        Just(Codec::Raw),
+        Just(Codec::Zlib),
+        Just(Codec::Bzip2)
+    ];
+    let names = prop_oneof![
+        Just(Names::Extensions),
+        Just(Names::TwoDigits),
+        Just(Names::ThreeDigits)
+    ];
+    let form = (
+        1..200_usize,
+        1..9_u32,
+        47..=255_u8,
+        prop_oneof![Just(0), 2..=8_usize],
+    );
+    let key = prop::option::of((prop_oneof![Just(16), Just(24), Just(32)], any::<[u8; 5]>()));
+    let rest = (
+        prop::collection::vec(codec, 1..5),
+        any::<[bool; 2]>(),
+        key,
+        prop::option::of(0..20_000_u64),
+        names,
+    );
+    (form, rest).prop_map(
+        |(
+            (sectors, per_block, header_size, entry_len),
+            (codecs, [masked, zero_gives_length], key, split, names),
+        )| {
+            let block = per_block * 512;
+            Recipe {
+                header_size,
+                entry_len,
+                masked,
+                block,
+                codecs: if entry_len == 0 {
+                    vec![Codec::Raw]
+                } else {
+                    codecs
+                },
+                zero_gives_length,
+                key: key.map(|(len, password)| (len, password.to_vec())),
+                // No chunk may lie in three files, and there are at most 100.
+                split: split.map(|room| room + u64::from(block) * 3),
+                names,
+                ..Recipe::new(disc(sectors))
+            }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn any_read_equals_the_slice(recipe in recipes(), reads in prop::collection::vec((any::<prop::sample::Index>(), 0..70_000_usize), 1..8)) {
+        let password = recipe.key.as_ref().map(|(_, password)| &password[..]);
+        let image = image(open_with(&recipe.write(), password).unwrap());
+        prop_assert_eq!(image.size(), recipe.plain.len() as u64);
+        for (at, len) in reads {
+            let at = at.index(recipe.plain.len());
+            let mut found = vec![0xEE; len];
+            let n = image.read_at(&mut found, at as u64).unwrap();
+            let expected = &recipe.plain[at..recipe.plain.len().min(at + len)];
+            prop_assert!(&found[..n] == expected);
+        }
+    }
+
+    #[test]
+    fn damage_never_panics(recipe in recipes(), damage in prop::collection::vec((any::<prop::sample::Index>(), 0..400_usize, any::<u8>()), 1..6)) {
+        let password = recipe.key.as_ref().map(|(_, password)| &password[..]);
+        let mut files = recipe.write();
+        for (file, at, byte) in damage {
+            let file = file.index(files.0.len());
+            if let Some(old) = files.0[file].1.get_mut(at) {
+                *old = byte;
+            }
+        }
+        let _ = super::probe(&files.0[0].1);
+        if let Ok(opened) = open_with(&files, password) {
+            let image = image(opened);
+            let mut out = vec![0; 9000];
+            for block in (0..image.geometry().blocks()).take(50) {
+                let _ = image.read_at(&mut out, image.geometry().span(block).start);
+            }
+        }
+    }
+}
