@@ -20,7 +20,7 @@ pub(super) fn decode_start(src: &[u8], dst: &mut [u8], most: usize) -> Decoded {
     decode_until(src, dst, most)
 }
 
-const TRUNCATED: &str = "it ends inside a sequence";
+pub(super) const TRUNCATED: &str = "it ends inside a sequence";
 
 /// Decodes sequences until `dst` is full or the input ends between two of them.
 ///
@@ -62,7 +62,7 @@ fn length(nibble: u8, rest: &mut &[u8]) -> Decoded {
     Ok(length)
 }
 
-fn copy_literals(
+pub(super) fn copy_literals(
     count: usize,
     rest: &mut &[u8],
     dst: &mut [u8],
@@ -79,7 +79,13 @@ fn copy_literals(
     Ok(done + now)
 }
 
-fn copy_match(distance: usize, count: usize, dst: &mut [u8], done: usize, most: usize) -> Decoded {
+pub(super) fn copy_match(
+    distance: usize,
+    count: usize,
+    dst: &mut [u8],
+    done: usize,
+    most: usize,
+) -> Decoded {
     if distance == 0 || distance > done {
         return Err("a match reaches back before the block's start");
     }
