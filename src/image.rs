@@ -10,6 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -36,6 +37,8 @@ pub struct Image {
     map: Box<dyn BlockMap>,
     details: Details,
     cache: Arc<BlockCache>,
+    stored_bytes_read: AtomicU64,
+    decode_nanos: AtomicU64,
 }
 
 impl Image {
@@ -69,6 +72,8 @@ impl Image {
             map: opened.map,
             details: opened.details,
             cache,
+            stored_bytes_read: AtomicU64::new(0),
+            decode_nanos: AtomicU64::new(0),
         }
     }
 
@@ -94,6 +99,14 @@ impl Image {
     #[must_use]
     pub fn locate(&self, block: u64) -> Stored {
         self.map.locate(block)
+    }
+
+    /// Stored bytes that were read for blocks, and the time that decoding them took, of all threads together.
+    #[must_use]
+    pub fn work(&self) -> (u64, Duration) {
+        let nanos = self.decode_nanos.load(Ordering::Relaxed);
+        let bytes = self.stored_bytes_read.load(Ordering::Relaxed);
+        (bytes, Duration::from_nanos(nanos))
     }
 
     /// Its format.
@@ -198,6 +211,9 @@ impl Image {
         self.source
             .read_exact_at(fetched, run.bytes.start)
             .map_err(|err| err.in_context(format_args!("block {}", run.blocks.start)))?;
+        self.stored_bytes_read
+            .fetch_add(fetched.len() as u64, Ordering::Relaxed);
+        let started = Instant::now();
         for block in run.blocks.clone() {
             let stored = self.map.locate(block);
             let start = to_usize(stored.at - run.bytes.start);
@@ -208,6 +224,8 @@ impl Image {
                 .map_err(|err| self.name_block(err, block, stored))?;
             out = later;
         }
+        let nanos = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.decode_nanos.fetch_add(nanos, Ordering::Relaxed);
         Ok(out)
     }
 
