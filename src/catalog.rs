@@ -1,1 +1,296 @@
-//! Folders of stored files, and the plain names that stand for them.
+//! A folder of stored files as a tree of plain names.
+//!
+//! Nothing is read before it is asked for. A folder is listed at its first use, the listing is kept, and made again
+//! when the folder's own times changed. A listing reads no more of a file than its header.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use crate::{Error, ErrorKind, Result};
+
+mod hash;
+mod known;
+mod listing;
+mod names;
+mod reported;
+mod stat;
+
+pub use hash::StableHash;
+pub use known::{Probe, Seen, StoredFile};
+pub use names::Naming;
+pub use reported::Reported;
+use stat::FolderStamp;
+pub use stat::Stat;
+
+/// What a catalog shows, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Image files and folders, in the order given. Where two hold the same name, the first wins.
+    pub sources: Vec<PathBuf>,
+    /// How compressed files are named.
+    pub naming: Naming,
+    /// Leave out everything that is no image.
+    pub images_only: bool,
+    /// Follow symbolic links, wherever they lead.
+    pub follow_links: bool,
+}
+
+/// The rules by which folders become listings, and what was reported so far.
+#[derive(Debug)]
+pub struct Catalog {
+    options: Options,
+    /// The source folders without symbolic links in their paths: what counts as inside the library.
+    roots: Vec<PathBuf>,
+    reported: Reported,
+    /// Counts the calls of [`Catalog::rescan`]. A listing of an older count is not used again.
+    generation: AtomicU64,
+}
+
+/// A folder on disk, and the one above it in the shown tree.
+#[derive(Debug)]
+pub struct Place {
+    path: PathBuf,
+    id: (u64, u64),
+    above: Option<Arc<Place>>,
+}
+
+/// A folder of the shown tree: one or more folders on disk, shown as one.
+#[derive(Debug)]
+pub struct Directory {
+    places: Vec<Arc<Place>>,
+    /// Only the top has files that stand in none of its folders.
+    files: Vec<PathBuf>,
+    listing: Mutex<Option<Arc<Listing>>>,
+    outdated: AtomicBool,
+}
+
+/// What a folder shows, sorted by name. It never changes; a changed folder gets another listing.
+#[derive(Debug)]
+pub struct Listing {
+    entries: Vec<Entry>,
+    stamps: Vec<Option<FolderStamp>>,
+    generation: u64,
+}
+
+/// One name of a listing.
+#[derive(Debug)]
+pub struct Entry {
+    /// The shown name.
+    pub name: Box<OsStr>,
+    /// What bears it.
+    pub item: Item,
+}
+
+/// What a name stands for.
+#[derive(Debug)]
+pub enum Item {
+    /// A folder.
+    Directory(Vec<Arc<Place>>),
+    /// A symbolic link, by its path on disk.
+    Link(PathBuf),
+    /// A file: an image, or another one that is passed through.
+    File(StoredFile),
+}
+
+impl Catalog {
+    /// Looks whether the sources exist, and reads nothing else. Returns the catalog and its top.
+    ///
+    /// # Errors
+    /// `Io` with the path of a source that cannot be inspected.
+    pub fn new(options: Options) -> Result<(Self, Directory)> {
+        let (mut roots, mut places, mut files) = (Vec::new(), Vec::new(), Vec::new());
+        for source in &options.sources {
+            let cannot = |e| Error::io(e, "cannot open the source").in_file(source);
+            let metadata = fs::metadata(source).map_err(cannot)?;
+            if metadata.is_dir() {
+                roots.push(fs::canonicalize(source).map_err(cannot)?);
+                places.push(Arc::new(Place::new(source.clone(), &metadata, None)));
+            } else {
+                files.push(source.clone());
+            }
+        }
+        let catalog = Self {
+            options,
+            roots,
+            reported: Reported::default(),
+            generation: AtomicU64::new(0),
+        };
+        Ok((catalog, Directory::new(places, files)))
+    }
+
+    /// What `directory` shows. Listed again when a folder changed since it was listed.
+    ///
+    /// # Errors
+    /// `NotFound` when the folder is gone, `Io` when it cannot be read.
+    pub fn list(&self, directory: &Directory) -> Result<Arc<Listing>> {
+        let mut kept = directory
+            .listing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let generation = self.generation.load(Ordering::Acquire);
+        let outdated = directory.outdated.swap(false, Ordering::AcqRel);
+        let fresh = |listing: &&Arc<Listing>| {
+            !outdated && listing.generation == generation && directory.is_as_in(listing)
+        };
+        if let Some(listing) = kept.as_ref().filter(fresh) {
+            return Ok(Arc::clone(listing));
+        }
+        *kept = None;
+        let stamps = directory.stamps();
+        let listing = Arc::new(Listing {
+            entries: listing::entries(self, directory)?,
+            stamps: stamps.into_iter().map(Result::ok).collect(),
+            generation,
+        });
+        Ok(Arc::clone(kept.insert(listing)))
+    }
+
+    /// Lists every folder again at its next use.
+    pub fn rescan(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// What was logged so far, so that nothing is logged twice.
+    #[must_use]
+    pub fn reported(&self) -> &Reported {
+        &self.reported
+    }
+
+    /// The state of a file of `directory`: inspected at every call, probed again when it changed.
+    ///
+    /// # Errors
+    /// `NotFound` when the file is gone, `Io` when it cannot be inspected.
+    pub fn look(&self, directory: &Directory, file: &StoredFile) -> Result<Seen> {
+        let (seen, role_changed) = file.look(&self.reported)?;
+        if role_changed {
+            directory.outdated.store(true, Ordering::Release);
+        }
+        Ok(seen)
+    }
+}
+
+impl Directory {
+    /// A folder of the shown tree, made of folders on disk.
+    #[must_use]
+    pub fn of(places: Vec<Arc<Place>>) -> Self {
+        Self::new(places, Vec::new())
+    }
+
+    /// Whether it is made of the same folders.
+    #[must_use]
+    pub fn is_made_of(&self, places: &[Arc<Place>]) -> bool {
+        let paths = |places: &[Arc<Place>]| -> Vec<PathBuf> {
+            places.iter().map(|place| place.path.clone()).collect()
+        };
+        paths(&self.places) == paths(places)
+    }
+
+    fn new(places: Vec<Arc<Place>>, files: Vec<PathBuf>) -> Self {
+        Self {
+            places,
+            files,
+            listing: Mutex::new(None),
+            outdated: AtomicBool::new(false),
+        }
+    }
+
+    fn stamps(&self) -> Vec<Result<FolderStamp>> {
+        let places = self.places.iter();
+        places.map(|place| FolderStamp::of(&place.path)).collect()
+    }
+
+    fn is_as_in(&self, listing: &Listing) -> bool {
+        let now = self.stamps();
+        let pairs = now.iter().zip(&listing.stamps);
+        pairs.into_iter().all(|(now, then)| match (now, then) {
+            (Ok(now), Some(then)) => then.still_holds(now),
+            _ => false,
+        })
+    }
+}
+
+impl Item {
+    /// Where it is on disk; of several folders, the first.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        match self {
+            Self::Directory(places) => places
+                .first()
+                .map(|place| place.path.clone())
+                .unwrap_or_default(),
+            Self::Link(path) => path.clone(),
+            Self::File(file) => file.path(),
+        }
+    }
+}
+
+impl Listing {
+    /// All names, sorted by their bytes.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The position of a name in [`Listing::entries`].
+    #[must_use]
+    pub fn find(&self, name: &OsStr) -> Option<usize> {
+        self.entries
+            .binary_search_by(|entry| (*entry.name).cmp(name))
+            .ok()
+    }
+}
+
+impl Place {
+    fn new(path: PathBuf, metadata: &fs::Metadata, above: Option<Arc<Place>>) -> Self {
+        Self {
+            path,
+            id: stat::id(metadata),
+            above,
+        }
+    }
+
+    /// Where it is on disk.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the folder is this one or one above it in the shown tree.
+    fn is_below(&self, id: (u64, u64)) -> bool {
+        self.id == id || self.above.as_ref().is_some_and(|above| above.is_below(id))
+    }
+}
+
+/// An operation on a file of the library that the operating system refused.
+fn refused(err: std::io::Error, path: &Path, doing: &str) -> Error {
+    match err.kind() {
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
+            Error::new(ErrorKind::NotFound, "the file is gone").in_file(path)
+        }
+        _ => Error::io(err, doing).in_file(path),
+    }
+}
+
+/// The names under which the password of an image may stand beside it, by the image's stored name.
+#[must_use]
+pub fn password_files(image: &OsStr) -> Vec<std::ffi::OsString> {
+    let stem = names::stem(image);
+    let set = names::part_number(stem).map_or(stem, |(set, _)| set);
+    let mut files: Vec<_> = [image, stem, set]
+        .into_iter()
+        .map(|name| {
+            let mut name = name.to_os_string();
+            name.push(".pwd");
+            name
+        })
+        .collect();
+    files.dedup();
+    files
+}

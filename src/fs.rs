@@ -7,7 +7,25 @@ use std::{
     time::SystemTime,
 };
 
-use crate::{Error, ErrorKind, Result, cache::BlockCache, format::Password};
+use crate::{
+    Error, ErrorKind, Result,
+    cache::BlockCache,
+    catalog::{self, Catalog, Directory, Item, Listing},
+    format::Password,
+};
+
+mod attributes;
+mod handles;
+mod inodes;
+mod opened;
+mod stats;
+mod xattrs;
+
+pub use crate::catalog::Naming;
+use handles::{Handles, Snapshot};
+use inodes::{Inodes, Node};
+use opened::OpenedFile;
+use stats::Counters;
 
 /// An inode's number. 1 is the root; the others are made from names, so they are the same after a restart.
 pub type Ino = u64;
@@ -16,6 +34,7 @@ pub type Ino = u64;
 pub const ROOT: Ino = 1;
 
 /// What a filesystem shows, and how.
+#[derive(Debug)]
 pub struct Options {
     /// Image files and folders, in the order given. One image file alone with `root_is_file` becomes the root itself.
     pub sources: Vec<PathBuf>,
@@ -37,16 +56,6 @@ pub struct Options {
     pub cache: Arc<BlockCache>,
     /// A password for encrypted images that have no `NAME.pwd` beside them.
     pub password: Option<Password>,
-}
-
-/// How compressed files are named.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Naming {
-    /// `Game.zso` is `Game.iso`.
-    #[default]
-    Strip,
-    /// `Game.zso` is `Game.zso.iso`.
-    Append,
 }
 
 /// A file's attributes.
@@ -103,7 +112,7 @@ pub struct OpenFile {
     pub unchanged: bool,
 }
 
-/// Where SEEK_DATA and SEEK_HOLE go.
+/// Where `SEEK_DATA` and `SEEK_HOLE` go.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Seek {
     /// To the next data.
@@ -125,101 +134,291 @@ pub struct Space {
     pub name_len: u32,
 }
 
-/// The filesystem.
+/// The filesystem. Any number of threads may call it.
+#[derive(Debug)]
 pub struct Filesystem {
     options: Options,
+    catalog: Catalog,
+    top: Arc<Directory>,
+    inodes: Inodes,
+    files: Handles<OpenedFile>,
+    directories: Handles<Snapshot>,
+    totals: Arc<Counters>,
 }
 
-#[allow(
-    missing_docs,
-    unused_variables,
-    clippy::missing_errors_doc,
-    clippy::unused_self
-)]
 impl Filesystem {
+    /// Looks whether the sources exist, and reads nothing else.
+    ///
+    /// # Errors
+    /// `Io` with the path of a source that cannot be inspected.
     pub fn new(options: Options) -> Result<Self> {
-        Ok(Self { options })
-    }
-
-    pub fn lookup(&self, parent: Ino, name: &OsStr) -> Result<Attributes> {
-        Err(Error::new(ErrorKind::NotFound, "no such name"))
-    }
-
-    pub fn attributes(&self, ino: Ino) -> Result<Attributes> {
-        if ino != ROOT {
-            return Err(Error::new(ErrorKind::NotFound, "no such inode"));
-        }
-        Ok(Attributes {
-            ino,
-            kind: Kind::Directory,
-            size: 0,
-            stored_size: 0,
-            mtime: SystemTime::UNIX_EPOCH,
-            mode: 0o555,
-            uid: 0,
-            gid: 0,
-            links: 2,
+        let (catalog, top) = Catalog::new(catalog::Options {
+            sources: options.sources.clone(),
+            naming: options.naming,
+            images_only: options.images_only,
+            follow_links: options.follow_links,
+        })?;
+        let top = Arc::new(top);
+        Ok(Self {
+            inodes: Inodes::new(&top),
+            options,
+            catalog,
+            top,
+            files: Handles::default(),
+            directories: Handles::default(),
+            totals: Arc::default(),
         })
     }
 
+    /// Finds a name in a directory, and counts one lookup of its inode.
+    ///
+    /// # Errors
+    /// `NotFound` when the directory has no such name, `NotADirectory` when `parent` is none, `Io` when the library
+    /// cannot be read.
+    pub fn lookup(&self, parent: Ino, name: &OsStr) -> Result<Attributes> {
+        let directory = self.directory(parent)?;
+        let listing = self.catalog.list(&directory)?;
+        let index = listing.find(name).ok_or_else(no_such_name)?;
+        let found = Found {
+            directory,
+            listing,
+            index,
+        };
+        let mut attributes = self.attributes_of(ROOT, &found)?;
+        attributes.ino = self.inodes.look_up(parent, &found.directory, name);
+        Ok(attributes)
+    }
+
+    /// The attributes of an inode. Of a file that is gone and still open, those that it had when it was opened.
+    ///
+    /// # Errors
+    /// `NotFound` when nothing bears the inode's name any more, `Io` when the library cannot be read.
+    pub fn attributes(&self, ino: Ino) -> Result<Attributes> {
+        if ino == ROOT && !self.options.root_is_file {
+            return self.attributes_of_top();
+        }
+        let node = self.inodes.node(ino)?;
+        let found = self.find(&node);
+        match found.and_then(|found| self.attributes_of(ino, &found)) {
+            Err(err) if err.kind() == ErrorKind::NotFound => {
+                let open = node.state().open.upgrade();
+                open.map_or(Err(err), |open| Ok(open.attributes().clone()))
+            }
+            result => result,
+        }
+    }
+
+    /// Where a symbolic link leads, unchanged.
+    ///
+    /// # Errors
+    /// `NotFound` when the inode is no link, `Io` when it cannot be read.
     pub fn read_link(&self, ino: Ino) -> Result<OsString> {
-        Err(Error::new(ErrorKind::NotFound, "no such link"))
+        let found = self.find(&*self.inodes.node(ino)?)?;
+        match found.item() {
+            Item::Link(path) => std::fs::read_link(path)
+                .map(PathBuf::into_os_string)
+                .map_err(|e| Error::io(e, "cannot read the link").in_file(path)),
+            _ => Err(Error::new(ErrorKind::NotFound, "this is no symbolic link")),
+        }
     }
 
-    /// Opens a file. Reading through the handle needs no lock but the table's.
+    /// Opens a file. Reading through the handle needs no lock but the table's, and goes on with the same file when
+    /// another takes its name.
+    ///
+    /// # Errors
+    /// `IsADirectory` for anything but a file; what reading the image's header and index reports; `NotFound` when
+    /// the file is gone, `Io` when it cannot be read.
     pub fn open(&self, ino: Ino) -> Result<OpenFile> {
-        Err(Error::new(ErrorKind::NotFound, "no such file"))
+        let node = self.inodes.node(ino)?;
+        let found = self.find(&node)?;
+        let (opened, unchanged) = self.open_found(&node, ino, &found)?;
+        Ok(OpenFile {
+            handle: self.files.insert(opened),
+            unchanged,
+        })
     }
 
-    /// Fills `out` from `at` on and returns how much there was.
+    /// Fills `out` from `at` on and returns how much there was: less than asked for at the end only.
+    ///
+    /// # Errors
+    /// `BadHandle`; `Corrupt` and `Io` when bytes of the range cannot be had. Nothing else takes their place.
     pub fn read(&self, handle: u64, out: &mut [u8], at: u64) -> Result<usize> {
-        Err(Error::new(ErrorKind::BadHandle, "no such handle"))
+        self.files.get(handle)?.read_at(out, at)
     }
 
-    pub fn release(&self, handle: u64) {}
+    /// Closes a file. Unknown handles are ignored.
+    pub fn release(&self, handle: u64) {
+        self.files.remove(handle);
+    }
 
+    /// The next data or hole from `at` on. The end of a file counts as a hole.
+    ///
+    /// # Errors
+    /// `OutOfRange` when `at` is not inside the file, or no data follows; `BadHandle`.
     pub fn seek(&self, handle: u64, at: u64, to: Seek) -> Result<u64> {
-        Err(Error::new(ErrorKind::BadHandle, "no such handle"))
+        self.files.get(handle)?.seek(at, to)
     }
 
     /// Takes a snapshot of a directory; later changes do not shift its lines. Lines 0 and 1 are `.` and `..`.
+    ///
+    /// # Errors
+    /// `NotADirectory`; `NotFound` when it is gone, `Io` when it cannot be read.
     pub fn open_directory(&self, ino: Ino) -> Result<u64> {
-        Ok(1)
+        let directory = self.directory(ino)?;
+        Ok(self.directories.insert(Arc::new(Snapshot {
+            ino,
+            parent: self.inodes.parent_of(ino),
+            listing: self.catalog.list(&directory)?,
+        })))
     }
 
     /// The line at `index` of an open directory, `None` behind the last.
+    ///
+    /// # Errors
+    /// `BadHandle`.
     pub fn read_directory(&self, handle: u64, index: u64) -> Result<Option<DirectoryEntry>> {
-        Ok(None)
+        Ok(self.directories.get(handle)?.line(index, &self.inodes))
     }
 
-    pub fn release_directory(&self, handle: u64) {}
+    /// Closes a directory. Unknown handles are ignored.
+    pub fn release_directory(&self, handle: u64) {
+        self.directories.remove(handle);
+    }
 
     /// The kernel no longer knows an inode that it looked up `lookups` times.
-    pub fn forget(&self, ino: Ino, lookups: u64) {}
+    pub fn forget(&self, ino: Ino, lookups: u64) {
+        self.inodes.forget(ino, lookups);
+    }
 
-    /// `Ok(None)` when the inode has no attribute of that name.
+    /// The value of an extended attribute. `Ok(None)` when the inode has no attribute of that name.
+    ///
+    /// # Errors
+    /// As [`Filesystem::attributes`]; `user.plainiso.block_size` opens the image.
     pub fn xattr(&self, ino: Ino, name: &OsStr) -> Result<Option<Vec<u8>>> {
-        Ok(None)
+        xattrs::value(self, ino, name)
     }
 
+    /// The names of an inode's extended attributes.
+    ///
+    /// # Errors
+    /// As [`Filesystem::attributes`].
     pub fn xattr_names(&self, ino: Ino) -> Result<Vec<&'static str>> {
-        Ok(Vec::new())
+        xattrs::names(self, ino)
     }
 
+    /// Room on the file system of the first source. Nothing of it is free for writing here.
+    ///
+    /// # Errors
+    /// `Io` when it cannot be asked.
     pub fn space(&self) -> Result<Space> {
+        let Some(source) = self.options.sources.first() else {
+            return Err(Error::new(ErrorKind::NotFound, "there is no source"));
+        };
+        let stat = rustix::fs::statvfs(source)
+            .map_err(|e| Error::io(e.into(), "cannot inspect the file system").in_file(source))?;
         Ok(Space {
-            block_size: 4096,
-            blocks: 0,
-            files: 0,
+            block_size: u32::try_from(stat.f_frsize).unwrap_or(4096),
+            blocks: stat.f_blocks,
+            files: stat.f_files,
             name_len: 255,
         })
     }
 
     /// Looks at every folder again at its next use.
-    pub fn rescan(&self) {}
-
-    /// Counters as one line of JSON.
-    pub fn statistics(&self) -> String {
-        "{}".into()
+    pub fn rescan(&self) {
+        self.catalog.rescan();
     }
+
+    /// Counters of all files together, as one line of JSON.
+    #[must_use]
+    pub fn statistics(&self) -> String {
+        let sum = Counters::default();
+        sum.add(&self.totals);
+        self.files.each(|open| sum.add(&open.work()));
+        sum.json(Some(self.options.cache.hits_and_misses()))
+    }
+}
+
+/// What an inode's name stands for at the moment.
+struct Found {
+    directory: Arc<Directory>,
+    listing: Arc<Listing>,
+    index: usize,
+}
+
+impl Found {
+    fn item(&self) -> &Item {
+        &self.listing.entries()[self.index].item
+    }
+}
+
+impl Filesystem {
+    fn find(&self, node: &Node) -> Result<Found> {
+        let listing = self.catalog.list(&node.directory)?;
+        let index = match node.ino {
+            ROOT => (!listing.entries().is_empty()).then_some(0),
+            _ => listing.find(&node.name),
+        };
+        Ok(Found {
+            directory: Arc::clone(&node.directory),
+            index: index.ok_or_else(no_such_name)?,
+            listing,
+        })
+    }
+
+    fn directory(&self, ino: Ino) -> Result<Arc<Directory>> {
+        if ino == ROOT && !self.options.root_is_file {
+            return Ok(Arc::clone(&self.top));
+        }
+        let node = self.inodes.node(ino)?;
+        let found = self.find(&node)?;
+        let Item::Directory(places) = found.item() else {
+            return Err(Error::new(ErrorKind::NotADirectory, "this is no directory"));
+        };
+        let mut state = node.state();
+        match &state.below {
+            Some(below) if below.is_made_of(places) => Ok(Arc::clone(below)),
+            _ => {
+                let below = Arc::new(Directory::of(places.clone()));
+                Ok(Arc::clone(state.below.insert(below)))
+            }
+        }
+    }
+
+    /// Opens what an inode stands for, or shares what is open already. The flag tells whether the file is the same
+    /// as when it was opened last.
+    fn open_found(&self, node: &Node, ino: Ino, found: &Found) -> Result<(Arc<OpenedFile>, bool)> {
+        let Item::File(file) = found.item() else {
+            return Err(Error::new(ErrorKind::IsADirectory, "this is no file"));
+        };
+        let seen = self.catalog.look(&found.directory, file)?;
+        let fingerprint = seen.stat.fingerprint;
+        let unchanged = node.state().last_opened == Some(fingerprint);
+        let shared = node.state().open.upgrade();
+        if let Some(open) = shared.filter(|open| open.fingerprint() == fingerprint) {
+            return Ok((open, unchanged));
+        }
+        let counters = Arc::clone(node.state().counters.get_or_insert_default());
+        let opened = opened::Opening {
+            fingerprint,
+            attributes: self.attributes_of_file(ino, &seen),
+            sums: [counters, Arc::clone(&self.totals)],
+        };
+        let path = file.path();
+        let opened = opened
+            .open(&path, &seen, &self.options)
+            .inspect_err(|err| {
+                self.totals.count_error();
+                self.catalog.reported().fault(&path, fingerprint, err);
+            })?;
+        let opened = Arc::new(opened);
+        let mut state = node.state();
+        state.open = Arc::downgrade(&opened);
+        state.last_opened = Some(fingerprint);
+        Ok((opened, unchanged))
+    }
+}
+
+fn no_such_name() -> Error {
+    Error::new(ErrorKind::NotFound, "there is no such name")
 }

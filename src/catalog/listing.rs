@@ -1,0 +1,371 @@
+//! Reads folders and decides what they show.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet, btree_map},
+    ffi::{OsStr, OsString},
+    fs::{self, DirEntry, Metadata},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use super::{
+    Catalog, Directory, Entry, Item, Place, Probe, StoredFile,
+    known::{Interest, Known},
+    names::{self, Role, SetKey},
+    refused,
+    stat::Stat,
+};
+use crate::{
+    Result,
+    format::{PartOf, extension_of},
+};
+
+/// What a directory shows, sorted by name: its folders in their order, where the first with a name wins.
+pub(super) fn entries(catalog: &Catalog, directory: &Directory) -> Result<Vec<Entry>> {
+    let mut merged = BTreeMap::new();
+    let mut readable = !directory.files.is_empty() || directory.places.is_empty();
+    let mut refusal = None;
+    if !directory.files.is_empty() {
+        merge(catalog, &mut merged, named_files(catalog, &directory.files));
+    }
+    for place in &directory.places {
+        match folder(catalog, place) {
+            Ok(entries) => {
+                readable = true;
+                merge(catalog, &mut merged, entries);
+            }
+            Err(err) => refusal = Some(err),
+        }
+    }
+    match refusal {
+        Some(err) if !readable => return Err(err),
+        Some(err) => catalog.reported.note(Path::new(""), &err.sentence()),
+        None => {}
+    }
+    Ok(merged.into_values().collect())
+}
+
+fn merge(catalog: &Catalog, merged: &mut BTreeMap<Box<OsStr>, Entry>, entries: Vec<Entry>) {
+    for entry in entries {
+        match merged.entry(entry.name.clone()) {
+            btree_map::Entry::Vacant(vacant) => {
+                vacant.insert(entry);
+            }
+            btree_map::Entry::Occupied(mut winner) => {
+                match (&mut winner.get_mut().item, entry.item) {
+                    (Item::Directory(places), Item::Directory(more)) => places.extend(more),
+                    (winner, loser) => report_hidden(catalog, winner, &loser),
+                }
+            }
+        }
+    }
+}
+
+fn report_hidden(catalog: &Catalog, winner: &Item, loser: &Item) {
+    let winner = winner.path().display().to_string();
+    let what = format!("not shown, because {} has its name", winner.escape_debug());
+    catalog.reported.note(&loser.path(), &what);
+}
+
+/// A file of a folder, before it has its name.
+struct Found {
+    /// Its name on disk.
+    name: OsString,
+    /// Where it is: its name, or an absolute path.
+    stored: OsString,
+    kind: FoundKind,
+}
+
+enum FoundKind {
+    Directory(Arc<Place>),
+    Link,
+    File(Interest, Known),
+}
+
+fn folder(catalog: &Catalog, place: &Arc<Place>) -> Result<Vec<Entry>> {
+    let cannot = |e| refused(e, &place.path, "cannot list the folder");
+    let mut found = Vec::new();
+    for entry in fs::read_dir(&place.path).map_err(cannot)? {
+        found.extend(classify(catalog, place, &entry.map_err(cannot)?));
+    }
+    found.sort_by(|a: &Found, b| a.name.cmp(&b.name));
+    Ok(show(catalog, place, found))
+}
+
+/// Files that the user named one by one. They are shown whether they are there or not.
+fn named_files(catalog: &Catalog, files: &[PathBuf]) -> Vec<Entry> {
+    let mut found: Vec<Found> = Vec::new();
+    for path in files {
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        let interest = match Interest::of_name(name) {
+            Interest::Nothing => Interest::Named,
+            interest => interest,
+        };
+        found.push(Found {
+            name: name.to_os_string(),
+            stored: path.clone().into_os_string(),
+            kind: FoundKind::File(interest, probe(catalog, path, interest)),
+        });
+    }
+    let nowhere = Arc::new(Place {
+        path: PathBuf::new(),
+        id: (0, 0),
+        above: None,
+    });
+    show(catalog, &nowhere, found)
+}
+
+/// What a directory entry is; `None` for what is not shown: pipes, devices, sockets.
+fn classify(catalog: &Catalog, place: &Arc<Place>, entry: &DirEntry) -> Option<Found> {
+    let name = entry.file_name();
+    let path = entry.path();
+    let kind = entry.file_type().ok()?;
+    let found = |stored, kind| {
+        Some(Found {
+            name: name.clone(),
+            stored,
+            kind,
+        })
+    };
+    if kind.is_dir() {
+        let metadata = entry.metadata().ok()?;
+        let below = Place::new(path, &metadata, Some(Arc::clone(place)));
+        return found(name.clone(), FoundKind::Directory(Arc::new(below)));
+    }
+    if kind.is_symlink() {
+        let (stored, kind) = follow(catalog, place, &path).unwrap_or((path, FoundKind::Link));
+        return found(stored.into_os_string(), kind);
+    }
+    if !kind.is_file() {
+        return None;
+    }
+    let interest = Interest::of_name(&name);
+    let known = probe(catalog, &path, interest);
+    found(name.clone(), FoundKind::File(interest, known))
+}
+
+/// What a symbolic link is shown as, when not as a link: the file or folder that it leads to.
+fn follow(catalog: &Catalog, place: &Arc<Place>, link: &Path) -> Option<(PathBuf, FoundKind)> {
+    let target = fs::canonicalize(link).ok()?;
+    let metadata = fs::metadata(&target).ok()?;
+    if metadata.is_dir() {
+        return follow_to_folder(catalog, place, link, &metadata);
+    }
+    let inside = catalog.roots.iter().any(|root| target.starts_with(root));
+    if !metadata.is_file() || !(inside || catalog.options.follow_links) {
+        return None;
+    }
+    let interest = [link, &target]
+        .map(|path| Interest::of_name(path.file_name().unwrap_or_default()))
+        .into_iter()
+        .find(|interest| *interest != Interest::Nothing)
+        .unwrap_or(Interest::Nothing);
+    if interest != Interest::ImageName && !catalog.options.follow_links {
+        return None;
+    }
+    let known = probe(catalog, &target, interest);
+    Some((target, FoundKind::File(interest, known)))
+}
+
+/// A link to a folder, if links are followed and it does not lead back up.
+fn follow_to_folder(
+    catalog: &Catalog,
+    place: &Arc<Place>,
+    link: &Path,
+    metadata: &Metadata,
+) -> Option<(PathBuf, FoundKind)> {
+    let target = Place::new(link.to_path_buf(), metadata, Some(Arc::clone(place)));
+    let follows = catalog.options.follow_links && !place.is_below(target.id);
+    follows.then(|| (link.to_path_buf(), FoundKind::Directory(Arc::new(target))))
+}
+
+fn probe(catalog: &Catalog, path: &Path, interest: Interest) -> Known {
+    let stat = match interest {
+        Interest::Nothing => None,
+        _ => Stat::of_file(path).ok(),
+    };
+    let Some(stat) = stat else {
+        let probe = Probe::PassThrough;
+        return Known {
+            fingerprint: 0,
+            probe,
+        };
+    };
+    Known {
+        fingerprint: stat.fingerprint,
+        probe: Probe::of(path, interest, stat.fingerprint, &catalog.reported),
+    }
+}
+
+/// Hides what is not shown, and names the rest.
+fn show(catalog: &Catalog, place: &Arc<Place>, found: Vec<Found>) -> Vec<Entry> {
+    let sets = Sets::of(&found);
+    let shown: Vec<Found> = found
+        .into_iter()
+        .filter(|found| !(sets.hides(found) || catalog.options.images_only && found.is_other()))
+        .collect();
+    let stored: Vec<(&OsStr, Role)> = shown
+        .iter()
+        .map(|found| (found.name.as_os_str(), found.role()))
+        .collect();
+    let names = names::shown(&stored, catalog.options.naming);
+    let entries = names.into_iter().zip(shown);
+    entries
+        .map(|(name, found)| Entry {
+            name: name.into_boxed_os_str(),
+            item: found.into_item(place, &sets),
+        })
+        .collect()
+}
+
+/// The split sets of a folder, and its images with passwords beside them.
+struct Sets {
+    /// The paths of the later files of each set whose first file is there.
+    later: HashMap<SetKey, Vec<PathBuf>>,
+    passwords: HashSet<OsString>,
+}
+
+impl Sets {
+    fn of(found: &[Found]) -> Self {
+        let mut later: HashMap<SetKey, Vec<PathBuf>> = found
+            .iter()
+            .filter_map(|found| Some((found.first_of()?, Vec::new())))
+            .collect();
+        for found in found {
+            let key = found.later_of();
+            if let Some(parts) = key.and_then(|key| later.get_mut(&key)) {
+                parts.push(PathBuf::from(&found.stored));
+            }
+        }
+        let images = found.iter().filter(|found| found.is_image());
+        let passwords = images.flat_map(|image| super::password_files(&image.name));
+        Self {
+            later,
+            passwords: passwords.collect(),
+        }
+    }
+
+    fn hides(&self, found: &Found) -> bool {
+        let is_file = matches!(found.kind, FoundKind::File(..));
+        let is_later = || {
+            found
+                .later_of()
+                .is_some_and(|key| self.later.contains_key(&key))
+        };
+        is_file && (self.passwords.contains(&found.name) || is_later())
+    }
+}
+
+impl Found {
+    fn probe(&self) -> Option<Probe> {
+        match &self.kind {
+            FoundKind::File(_, known) => Some(known.probe),
+            _ => None,
+        }
+    }
+
+    fn is_image(&self) -> bool {
+        matches!(self.probe(), Some(Probe::Image { .. } | Probe::Fault))
+    }
+
+    /// Whether it has no place in a mount that shows images only.
+    fn is_other(&self) -> bool {
+        match &self.kind {
+            FoundKind::Directory(_) => false,
+            FoundKind::Link => extension_of(&self.name) != "iso",
+            FoundKind::File(interest, _) => *interest == Interest::Nothing,
+        }
+    }
+
+    fn role(&self) -> Role {
+        match self.kind {
+            FoundKind::File(Interest::PlainName, _) => Role::Own,
+            _ if self.first_of().is_some_and(|_| !self.is_fault()) => Role::First,
+            _ if self.is_image() => Role::Image,
+            _ => Role::Own,
+        }
+    }
+
+    fn is_fault(&self) -> bool {
+        matches!(self.probe(), Some(Probe::Fault))
+    }
+
+    /// The set that it is the first file of. A damaged file is one when its name says so.
+    fn first_of(&self) -> Option<SetKey> {
+        let format = match self.probe()? {
+            Probe::Image {
+                format,
+                part: PartOf::First,
+                ..
+            } => format.name,
+            Probe::Fault => {
+                let number = names::part_number(names::stem(&self.name));
+                names::format_of_name(&self.name)
+                    .filter(|_| number.is_none_or(|(_, number)| number <= 1))?
+            }
+            _ => return None,
+        };
+        Some(SetKey::of_image(&self.name, format))
+    }
+
+    /// The set that it is a later file of.
+    fn later_of(&self) -> Option<SetKey> {
+        match self.probe()? {
+            Probe::Image { format, part, .. } => match part {
+                PartOf::Later(_) => Some(SetKey::of_image(&self.name, format.name)),
+                _ => None,
+            },
+            Probe::PassThrough => SetKey::of_part(&self.name),
+            Probe::Fault => None,
+        }
+    }
+
+    fn into_item(self, place: &Arc<Place>, sets: &Sets) -> Item {
+        let parts = self.first_of().and_then(|key| sets.later.get(&key));
+        let parts = parts.cloned().unwrap_or_default();
+        match self.kind {
+            FoundKind::Directory(below) => Item::Directory(vec![below]),
+            FoundKind::Link => Item::Link(place.path.join(self.stored)),
+            FoundKind::File(interest, known) => Item::File(StoredFile {
+                folder: Arc::clone(place),
+                parts: beside(parts, &self.stored, known.probe).into(),
+                stored: self.stored.into_boxed_os_str(),
+                interest,
+                known: Mutex::new(known),
+            }),
+        }
+    }
+}
+
+/// The later files of a set that stand beside its first file, when that is in another folder than the one listed.
+fn beside(parts: Vec<PathBuf>, stored: &OsStr, probe: Probe) -> Vec<PathBuf> {
+    let stored = Path::new(stored);
+    let (Some(folder), Some(name)) = (stored.parent(), stored.file_name()) else {
+        return parts;
+    };
+    let Probe::Image {
+        format,
+        part: PartOf::First,
+        ..
+    } = probe
+    else {
+        return parts;
+    };
+    if folder == Path::new("") {
+        return parts;
+    }
+    let key = SetKey::of_image(name, format.name);
+    let is_part = |name: &OsStr| match SetKey::of_part(name) {
+        Some(of) => of == key,
+        None => SetKey::of_image(name, format.name) == key && names::stem(name) != name,
+    };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return parts;
+    };
+    let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
+    let mut found: Vec<OsString> = names
+        .filter(|found| found != name && is_part(found))
+        .collect();
+    found.sort();
+    found.into_iter().map(|name| folder.join(name)).collect()
+}

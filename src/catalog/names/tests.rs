@@ -1,0 +1,1 @@
+//! The naming rules as a table.

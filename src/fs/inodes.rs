@@ -1,0 +1,139 @@
+//! Numbers for names.
+
+use std::{
+    collections::HashMap,
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use super::{Ino, OpenedFile, ROOT, stats::Counters};
+use crate::{
+    Error, ErrorKind, Result,
+    catalog::{Directory, StableHash},
+};
+
+/// The inodes that the kernel knows. All others are made from names when they are needed.
+#[derive(Debug)]
+pub(super) struct Inodes(RwLock<HashMap<Ino, Arc<Node>>>);
+
+/// A name that the kernel knows by its number.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) ino: Ino,
+    parent: Ino,
+    pub(super) directory: Arc<Directory>,
+    pub(super) name: Box<OsStr>,
+    lookups: AtomicU64,
+    state: Mutex<State>,
+}
+
+/// What hangs on an inode.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    /// The directory that it is, if it is one that was used.
+    pub(super) below: Option<Arc<Directory>>,
+    /// The file that it is, while it is open.
+    pub(super) open: Weak<OpenedFile>,
+    /// The state of the file when it was opened last.
+    pub(super) last_opened: Option<u64>,
+    /// What was done with it, without what is open.
+    pub(super) counters: Option<Arc<Counters>>,
+}
+
+impl Inodes {
+    /// Knows the root, which stands for the top or for the only file in it.
+    pub(super) fn new(top: &Arc<Directory>) -> Self {
+        let root = Node::new(ROOT, ROOT, top, OsStr::new(""));
+        Self(RwLock::new(HashMap::from([(ROOT, Arc::new(root))])))
+    }
+
+    pub(super) fn node(&self, ino: Ino) -> Result<Arc<Node>> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let node = known.get(&ino).map(Arc::clone);
+        node.ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such inode"))
+    }
+
+    pub(super) fn parent_of(&self, ino: Ino) -> Ino {
+        self.node(ino).map_or(ROOT, |node| node.parent)
+    }
+
+    /// The number for a name: a hash of the shown path, so that it is the same after a restart and whatever other
+    /// files there are. Should two known paths have one hash, the later gets the next number.
+    pub(super) fn number_of(&self, parent: Ino, name: &OsStr) -> Ino {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        number_of(&known, parent, name)
+    }
+
+    /// Counts one lookup of the name.
+    pub(super) fn look_up(&self, parent: Ino, directory: &Arc<Directory>, name: &OsStr) -> Ino {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let ino = number_of(&known, parent, name);
+        let node = known
+            .entry(ino)
+            .or_insert_with(|| Arc::new(Node::new(ino, parent, directory, name)));
+        if !Arc::ptr_eq(&node.directory, directory) {
+            // The directory was forgotten and found again: what is open stays with the inode.
+            let moved = Node::new(ino, parent, directory, name);
+            moved
+                .lookups
+                .store(node.lookups.load(Ordering::Relaxed), Ordering::Relaxed);
+            *moved.state() = std::mem::take(&mut *node.state());
+            *node = Arc::new(moved);
+        }
+        node.lookups.fetch_add(1, Ordering::Relaxed);
+        ino
+    }
+
+    pub(super) fn forget(&self, ino: Ino, lookups: u64) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(node) = known.get(&ino).filter(|_| ino != ROOT) else {
+            return;
+        };
+        let left = node.lookups.load(Ordering::Relaxed).saturating_sub(lookups);
+        node.lookups.store(left, Ordering::Relaxed);
+        let forgotten = match left {
+            0 => known.remove(&ino),
+            _ => None,
+        };
+        drop(known);
+        // A listing may go with it, after the lock.
+        drop(forgotten);
+    }
+}
+
+impl Node {
+    fn new(ino: Ino, parent: Ino, directory: &Arc<Directory>, name: &OsStr) -> Self {
+        Self {
+            ino,
+            parent,
+            directory: Arc::clone(directory),
+            name: name.into(),
+            lookups: AtomicU64::new(0),
+            state: Mutex::default(),
+        }
+    }
+
+    /// What hangs on it. The lock is held to copy or change a field, never during I/O.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn number_of(known: &HashMap<Ino, Arc<Node>>, parent: Ino, name: &OsStr) -> Ino {
+    let hash = StableHash::new().number(parent).bytes(name.as_bytes());
+    let mut ino = hash.finish();
+    loop {
+        let is_free = match known.get(&ino) {
+            Some(node) => node.parent == parent && *node.name == *name,
+            None => true,
+        };
+        if ino > ROOT && is_free {
+            return ino;
+        }
+        ino = ino.wrapping_add(1);
+    }
+}

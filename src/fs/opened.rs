@@ -1,0 +1,244 @@
+//! An open file: an image, or a file that is passed through.
+
+use std::{
+    collections::HashSet,
+    ffi::OsStr,
+    fs::{self, File, OpenOptions},
+    io::{self, Read},
+    os::unix::fs::{FileExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::{Attributes, Options, Seek, stats::Counters};
+use crate::{
+    Error, ErrorKind, Result,
+    catalog::{Probe, Seen, StableHash, password_files},
+    format::Password,
+    image::Image,
+};
+
+/// An open file, shared by all who opened it in the same state.
+#[derive(Debug)]
+pub(super) struct OpenedFile {
+    path: PathBuf,
+    content: Content,
+    opening: Opening,
+    counters: Counters,
+    reported: Mutex<HashSet<u64>>,
+}
+
+#[derive(Debug)]
+enum Content {
+    Image(Image),
+    PassThrough(File),
+}
+
+/// What is known about a file before it is opened.
+#[derive(Debug)]
+pub(super) struct Opening {
+    pub(super) fingerprint: u64,
+    pub(super) attributes: Attributes,
+    /// Where its counters are added when it is closed.
+    pub(super) sums: [Arc<Counters>; 2],
+}
+
+impl Opening {
+    pub(super) fn open(self, path: &Path, seen: &Seen, options: &Options) -> Result<OpenedFile> {
+        let content = match seen.probe {
+            Probe::PassThrough => Content::PassThrough(open_plain(path)?),
+            Probe::Image { .. } | Probe::Fault => {
+                let password = || password_of(path, options.password.as_ref());
+                Content::Image(Image::open(path, Arc::clone(&options.cache), &password)?)
+            }
+        };
+        let counters = Counters::default();
+        counters.count_open();
+        let opened = OpenedFile {
+            path: path.to_path_buf(),
+            content,
+            opening: self,
+            counters,
+            reported: Mutex::default(),
+        };
+        opened.report_notes();
+        Ok(opened)
+    }
+}
+
+impl OpenedFile {
+    pub(super) fn fingerprint(&self) -> u64 {
+        self.opening.fingerprint
+    }
+
+    pub(super) fn attributes(&self) -> &Attributes {
+        &self.opening.attributes
+    }
+
+    pub(super) fn image(&self) -> Option<&Image> {
+        match &self.content {
+            Content::Image(image) => Some(image),
+            Content::PassThrough(_) => None,
+        }
+    }
+
+    /// What was done with it since it was opened.
+    pub(super) fn work(&self) -> Counters {
+        let work = Counters::default();
+        work.add(&self.counters);
+        if let Content::Image(image) = &self.content {
+            let (bytes, time) = image.work();
+            work.count_work(bytes, time);
+        }
+        work
+    }
+
+    pub(super) fn read_at(&self, out: &mut [u8], at: u64) -> Result<usize> {
+        let read = match &self.content {
+            Content::Image(image) => image.read_at(out, at),
+            Content::PassThrough(file) => read_fully(file, out, at),
+        };
+        match read {
+            Ok(n) => {
+                self.counters.count_read(n);
+                if matches!(self.content, Content::PassThrough(_)) {
+                    self.counters
+                        .count_work(n as u64, std::time::Duration::ZERO);
+                }
+                Ok(n)
+            }
+            Err(err) => {
+                let err = err.in_file(&self.path);
+                self.counters.count_error();
+                self.report(&err);
+                Err(err)
+            }
+        }
+    }
+
+    pub(super) fn seek(&self, at: u64, to: Seek) -> Result<u64> {
+        let behind = || {
+            Error::new(
+                ErrorKind::OutOfRange,
+                "there is nothing behind this position",
+            )
+        };
+        match &self.content {
+            Content::Image(image) if at < image.size() => match to {
+                Seek::Hole => Ok(image.next_hole(at)),
+                Seek::Data => Some(image.next_data(at))
+                    .filter(|&data| data < image.size())
+                    .ok_or_else(behind),
+            },
+            Content::Image(_) => Err(behind()),
+            Content::PassThrough(file) => {
+                let to = match to {
+                    Seek::Data => rustix::fs::SeekFrom::Data(at),
+                    Seek::Hole => rustix::fs::SeekFrom::Hole(at),
+                };
+                // The cursor that this moves is used by nobody: reads give their position.
+                rustix::fs::seek(file, to).map_err(|err| match err {
+                    rustix::io::Errno::NXIO => behind(),
+                    err => Error::io(err.into(), "cannot seek").in_file(&self.path),
+                })
+            }
+        }
+    }
+
+    /// Logs a sentence about damage once, and at the limit that there is more.
+    fn report(&self, err: &Error) {
+        let sentence = err.sentence();
+        let hash = StableHash::new().bytes(sentence.as_bytes()).finish();
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        if reported.len() > MOST_REPORTED || !reported.insert(hash) {
+            return;
+        }
+        if reported.len() <= MOST_REPORTED {
+            log::warn!("{sentence}");
+        } else {
+            let path = self.path.display().to_string();
+            log::warn!("{}: further damage is not logged", path.escape_debug());
+        }
+    }
+
+    fn report_notes(&self) {
+        let notes = self.image().map(|image| &image.details().notes);
+        for note in notes.into_iter().flatten() {
+            let path = self.path.display().to_string();
+            log::info!("{}: {note}", path.escape_debug());
+        }
+    }
+}
+
+impl Drop for OpenedFile {
+    fn drop(&mut self) {
+        let work = self.work();
+        for sum in &self.opening.sums {
+            sum.add(&work);
+        }
+    }
+}
+
+/// So many damaged blocks of one open image are logged, each once.
+const MOST_REPORTED: usize = 64;
+
+fn open_plain(path: &Path) -> Result<File> {
+    let cannot = |e| Error::io(e, "cannot open the file").in_file(path);
+    // A pipe that took the file's place must not hang us.
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+    let file = options.open(path).map_err(cannot)?;
+    if file.metadata().map_err(cannot)?.is_file() {
+        return Ok(file);
+    }
+    Err(cannot(io::ErrorKind::InvalidInput.into()))
+}
+
+fn read_fully(file: &File, out: &mut [u8], at: u64) -> Result<usize> {
+    let mut done = 0;
+    while done < out.len() {
+        match file.read_at(&mut out[done..], at.saturating_add(done as u64)) {
+            Ok(0) => break,
+            Ok(n) => done += n,
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            Err(err) => {
+                return Err(Error::io(
+                    err,
+                    format!("cannot read {} bytes at {at}", out.len()),
+                ));
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// A password is shorter.
+const LONGEST_PASSWORD: u64 = 4096;
+
+/// The password for the image at `path`: that of the file beside it, or else the given one.
+fn password_of(path: &Path, given: Option<&Password>) -> Result<Option<Password>> {
+    let name = path.file_name().unwrap_or(OsStr::new(""));
+    for file in password_files(name) {
+        let file = path.with_file_name(file);
+        let cannot = |e| Error::io(e, "cannot read the password").in_file(&file);
+        match fs::metadata(&file) {
+            Ok(metadata) if metadata.is_file() => {}
+            _ => continue,
+        }
+        let mut bytes = Vec::new();
+        let opened = File::open(&file).map_err(cannot)?;
+        opened
+            .take(LONGEST_PASSWORD)
+            .read_to_end(&mut bytes)
+            .map_err(cannot)?;
+        let newline = bytes
+            .strip_suffix(b"\r\n")
+            .or_else(|| bytes.strip_suffix(b"\n"));
+        let len = newline.unwrap_or(&bytes).len();
+        bytes.truncate(len);
+        return Ok(Some(Password::new(bytes)));
+    }
+    Ok(given.map(|password| Password::new(password.bytes().to_vec())))
+}

@@ -1,0 +1,17 @@
+//! The filesystem without a kernel: what the mount promises, called as plain functions.
+
+#[path = "filesystem/library.rs"]
+mod library;
+
+#[path = "filesystem/attributes.rs"]
+mod attributes;
+#[path = "filesystem/changes.rs"]
+mod changes;
+#[path = "filesystem/damage.rs"]
+mod damage;
+#[path = "filesystem/links.rs"]
+mod links;
+#[path = "filesystem/names.rs"]
+mod names;
+#[path = "filesystem/reading.rs"]
+mod reading;
