@@ -1,3 +1,440 @@
-//! The adaptor between the filesystem and the kernel.
+//! The adaptor between the filesystem and the kernel: every request becomes one call of [`Filesystem`], every
+//! error one errno, every panic an EIO.
+//!
+//! Requests that would write are answered with EROFS here, although a read-only mount seldom lets them through:
+//! the mount can be remounted by root.
 
+mod buffer;
+mod errno;
+#[cfg(target_os = "linux")]
+mod fusermount;
+#[cfg(not(target_os = "linux"))]
+mod macos;
+#[cfg(target_os = "linux")]
+mod mount;
+#[cfg(target_os = "linux")]
+mod mountinfo;
+#[cfg(target_os = "linux")]
+mod mountpoint;
 pub mod session;
+
+use std::{
+    ffi::OsStr,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use fuser::{
+    AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileAttr, FileHandle, FileType,
+    FopenFlags, Generation, INodeNo, InitFlags, IoctlFlags, KernelConfig, LockOwner, OpenAccMode,
+    OpenFlags, PollEvents, PollFlags, PollNotifier, RenameFlags, ReplyAttr, ReplyBmap, ReplyCreate,
+    ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek,
+    ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+};
+
+use crate::{
+    Result,
+    fs::{Attributes, Filesystem, Kind, Seek},
+};
+
+/// How long the kernel may believe a name or an attribute: a change below is seen after this time at the latest.
+const TTL: Duration = Duration::from_secs(1);
+
+/// Inode numbers are made from names and never used for anything else, so there is one generation.
+const GENERATION: Generation = Generation(0);
+
+/// Largest request that the kernel may send; it then reads up to 256 pages at once.
+const REQUEST_BYTES: u32 = 1 << 20;
+
+/// What `stat` calls the best size for I/O. Not the request size: the kernel derives the width of an inode's blocks
+/// from it, and C libraries allocate a buffer of this size for every open stream. Programs that copy choose more.
+const IO_BLOCK: u32 = 4096;
+
+/// Features that are asked for where the kernel has them.
+const WANTED: [InitFlags; 6] = [
+    InitFlags::FUSE_AUTO_INVAL_DATA,
+    InitFlags::FUSE_PARALLEL_DIROPS,
+    InitFlags::FUSE_DO_READDIRPLUS,
+    InitFlags::FUSE_READDIRPLUS_AUTO,
+    InitFlags::FUSE_CACHE_SYMLINKS,
+    InitFlags::FUSE_ASYNC_DIO,
+];
+
+/// Answers the kernel out of a filesystem.
+pub(crate) struct Adaptor {
+    filesystem: Arc<Filesystem>,
+    readahead: Option<u32>,
+}
+
+impl Adaptor {
+    /// `readahead` is the most that the kernel may read ahead, in bytes; it never exceeds the kernel's own choice.
+    pub(crate) fn new(filesystem: Arc<Filesystem>, readahead: Option<u32>) -> Self {
+        Self {
+            filesystem,
+            readahead,
+        }
+    }
+
+    /// Does one request's work. Neither an error nor a panic leaves the thread without an answer to give.
+    fn answer<T>(
+        &self,
+        request: &str,
+        work: impl FnOnce(&Filesystem) -> Result<T>,
+    ) -> std::result::Result<T, Errno> {
+        match catch_unwind(AssertUnwindSafe(|| work(&self.filesystem))) {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(err)) => {
+                log::debug!("{request}: {}", err.sentence());
+                Err(Errno::from_i32(errno::errno(&err)))
+            }
+            Err(_) => {
+                log::error!(
+                    "{request}: a bug in plainiso made this request panic; please report it"
+                );
+                Err(Errno::EIO)
+            }
+        }
+    }
+}
+
+fn file_attr(attributes: &Attributes) -> FileAttr {
+    let time = attributes.mtime;
+    FileAttr {
+        ino: INodeNo(attributes.ino),
+        size: attributes.size,
+        blocks: attributes.stored_size.div_ceil(512),
+        atime: time,
+        mtime: time,
+        ctime: time,
+        crtime: time,
+        kind: file_type(attributes.kind),
+        perm: attributes.mode,
+        nlink: attributes.links,
+        uid: attributes.uid,
+        gid: attributes.gid,
+        rdev: 0,
+        blksize: IO_BLOCK,
+        flags: 0,
+    }
+}
+
+fn file_type(kind: Kind) -> FileType {
+    match kind {
+        Kind::File => FileType::RegularFile,
+        Kind::Directory => FileType::Directory,
+        Kind::Link => FileType::Symlink,
+    }
+}
+
+/// Sends an extended attribute's bytes, or only their number when `room` is 0.
+fn send_xattr(reply: ReplyXattr, bytes: &[u8], room: u32) {
+    match u32::try_from(bytes.len()) {
+        Ok(len) if room == 0 => reply.size(len),
+        Ok(len) if len <= room => reply.data(bytes),
+        _ => reply.error(Errno::ERANGE),
+    }
+}
+
+/// Requests that get the same answer whatever they ask for.
+macro_rules! refuse {
+    ($errno:ident: $($request:ident($($argument:ty),*) -> $reply:ty;)*) => {$(
+        fn $request(&self, _: &Request, $(_: $argument,)* reply: $reply) {
+            reply.error(Errno::$errno);
+        }
+    )*};
+}
+
+impl fuser::Filesystem for Adaptor {
+    fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
+        for feature in WANTED {
+            // A kernel without it is served as well.
+            let _ = config.add_capabilities(feature);
+        }
+        config
+            .set_max_write(REQUEST_BYTES)
+            .map_err(|nearest| io::Error::other(format!("requests of {nearest} bytes at most")))?;
+        if let Some(bytes) = self.readahead {
+            if let Err(nearest) = config.set_max_readahead(bytes) {
+                let _ = config.set_max_readahead(nearest);
+                log::debug!("the kernel reads ahead {nearest} bytes, not {bytes}");
+            }
+        }
+        Ok(())
+    }
+
+    fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        match self.answer("lookup", |fs| fs.lookup(parent.0, name)) {
+            Ok(found) => reply.entry(&TTL, &file_attr(&found), GENERATION),
+            Err(errno) => reply.error(errno),
+        }
+    }
+
+    fn forget(&self, _: &Request, ino: INodeNo, lookups: u64) {
+        let _ = self.answer("forget", |fs| {
+            fs.forget(ino.0, lookups);
+            Ok(())
+        });
+    }
+
+    fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
+        match self.answer("getattr", |fs| fs.attributes(ino.0)) {
+            Ok(attributes) => reply.attr(&TTL, &file_attr(&attributes)),
+            Err(errno) => reply.error(errno),
+        }
+    }
+
+    fn readlink(&self, _: &Request, ino: INodeNo, reply: ReplyData) {
+        match self.answer("readlink", |fs| fs.read_link(ino.0)) {
+            Ok(target) => reply.data(target.as_encoded_bytes()),
+            Err(errno) => reply.error(errno),
+        }
+    }
+
+    fn access(&self, _: &Request, ino: INodeNo, mask: AccessFlags, reply: ReplyEmpty) {
+        // Asked only without default_permissions. Then nobody but the owner gets in, who may read everything.
+        let allowed = self.answer("access", |fs| fs.attributes(ino.0));
+        match allowed {
+            Err(errno) => reply.error(errno),
+            Ok(_) if mask.contains(AccessFlags::W_OK) => reply.error(Errno::EROFS),
+            Ok(it) if mask.contains(AccessFlags::X_OK) && it.mode & 0o111 == 0 => {
+                reply.error(Errno::EACCES);
+            }
+            Ok(_) => reply.ok(),
+        }
+    }
+
+    fn open(&self, _: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        if flags.acc_mode() != OpenAccMode::O_RDONLY || flags.0 & libc::O_TRUNC != 0 {
+            return reply.error(Errno::EROFS);
+        }
+        match self.answer("open", |fs| fs.open(ino.0)) {
+            Ok(file) if file.unchanged => {
+                reply.opened(FileHandle(file.handle), FopenFlags::FOPEN_KEEP_CACHE);
+            }
+            Ok(file) => reply.opened(FileHandle(file.handle), FopenFlags::empty()),
+            Err(errno) => reply.error(errno),
+        }
+    }
+
+    fn read(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        handle: FileHandle,
+        at: u64,
+        size: u32,
+        _: OpenFlags,
+        _: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        buffer::with(size as usize, |out| {
+            match self.answer("read", |fs| fs.read(handle.0, out, at)) {
+                Ok(len) => reply.data(&out[..len]),
+                Err(errno) => reply.error(errno),
+            }
+        });
+    }
+
+    fn lseek(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        handle: FileHandle,
+        at: i64,
+        whence: i32,
+        reply: ReplyLseek,
+    ) {
+        let to = match whence {
+            libc::SEEK_DATA => Seek::Data,
+            libc::SEEK_HOLE => Seek::Hole,
+            _ => return reply.error(Errno::EINVAL),
+        };
+        let Ok(at) = u64::try_from(at) else {
+            return reply.error(Errno::ENXIO);
+        };
+        let found = self.answer("lseek", |fs| fs.seek(handle.0, at, to));
+        match found.and_then(|at| i64::try_from(at).map_err(|_| Errno::EOVERFLOW)) {
+            Ok(at) => reply.offset(at),
+            Err(errno) => reply.error(errno),
+        }
+    }
+
+    fn release(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        handle: FileHandle,
+        _: OpenFlags,
+        _: Option<LockOwner>,
+        _: bool,
+        reply: ReplyEmpty,
+    ) {
+        let _ = self.answer("release", |fs| {
+            fs.release(handle.0);
+            Ok(())
+        });
+        reply.ok();
+    }
+
+    fn opendir(&self, _: &Request, ino: INodeNo, _: OpenFlags, reply: ReplyOpen) {
+        // The kernel is not asked to keep listings: names may change without the folder's own mtime, when an image
+        // is replaced by something that is none.
+        match self.answer("opendir", |fs| fs.open_directory(ino.0)) {
+            Ok(handle) => reply.opened(FileHandle(handle), FopenFlags::empty()),
+            Err(errno) => reply.error(errno),
+        }
+    }
+
+    fn readdir(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        handle: FileHandle,
+        from: u64,
+        mut reply: ReplyDirectory,
+    ) {
+        let filled = self.answer("readdir", |fs| {
+            let mut index = from;
+            while let Some(line) = fs.read_directory(handle.0, index)? {
+                index += 1;
+                if reply.add(INodeNo(line.ino), index, file_type(line.kind), &line.name) {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        match filled {
+            Ok(()) => reply.ok(),
+            Err(errno) => reply.error(errno),
+        }
+    }
+
+    fn readdirplus(
+        &self,
+        _: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        from: u64,
+        mut reply: ReplyDirectoryPlus,
+    ) {
+        let filled = self.answer("readdirplus", |fs| {
+            fill_plus(fs, ino.0, handle.0, from, &mut reply)
+        });
+        match filled {
+            Ok(()) => reply.ok(),
+            Err(errno) => reply.error(errno),
+        }
+    }
+
+    fn releasedir(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        handle: FileHandle,
+        _: OpenFlags,
+        reply: ReplyEmpty,
+    ) {
+        let _ = self.answer("releasedir", |fs| {
+            fs.release_directory(handle.0);
+            Ok(())
+        });
+        reply.ok();
+    }
+
+    fn getxattr(&self, _: &Request, ino: INodeNo, name: &OsStr, room: u32, reply: ReplyXattr) {
+        match self.answer("getxattr", |fs| fs.xattr(ino.0, name)) {
+            Ok(Some(value)) => send_xattr(reply, &value, room),
+            Ok(None) => reply.error(Errno::NO_XATTR),
+            Err(errno) => reply.error(errno),
+        }
+    }
+
+    fn listxattr(&self, _: &Request, ino: INodeNo, room: u32, reply: ReplyXattr) {
+        match self.answer("listxattr", |fs| fs.xattr_names(ino.0)) {
+            Ok(names) => {
+                let list: String = names.iter().flat_map(|name| [name, "\0"]).collect();
+                send_xattr(reply, list.as_bytes(), room);
+            }
+            Err(errno) => reply.error(errno),
+        }
+    }
+
+    fn statfs(&self, _: &Request, _: INodeNo, reply: ReplyStatfs) {
+        match self.answer("statfs", Filesystem::space) {
+            Ok(it) => reply.statfs(
+                it.blocks,
+                0,
+                0,
+                it.files,
+                0,
+                it.block_size,
+                it.name_len,
+                it.block_size,
+            ),
+            Err(errno) => reply.error(errno),
+        }
+    }
+
+    refuse! { EROFS:
+        setattr(INodeNo, Option<u32>, Option<u32>, Option<u32>, Option<u64>, Option<TimeOrNow>, Option<TimeOrNow>,
+            Option<SystemTime>, Option<FileHandle>, Option<SystemTime>, Option<SystemTime>, Option<SystemTime>,
+            Option<BsdFileFlags>) -> ReplyAttr;
+        mknod(INodeNo, &OsStr, u32, u32, u32) -> ReplyEntry;
+        mkdir(INodeNo, &OsStr, u32, u32) -> ReplyEntry;
+        unlink(INodeNo, &OsStr) -> ReplyEmpty;
+        rmdir(INodeNo, &OsStr) -> ReplyEmpty;
+        symlink(INodeNo, &OsStr, &Path) -> ReplyEntry;
+        rename(INodeNo, &OsStr, INodeNo, &OsStr, RenameFlags) -> ReplyEmpty;
+        link(INodeNo, INodeNo, &OsStr) -> ReplyEntry;
+        write(INodeNo, FileHandle, u64, &[u8], WriteFlags, OpenFlags, Option<LockOwner>) -> ReplyWrite;
+        setxattr(INodeNo, &OsStr, &[u8], i32, u32) -> ReplyEmpty;
+        removexattr(INodeNo, &OsStr) -> ReplyEmpty;
+        create(INodeNo, &OsStr, u32, u32, i32) -> ReplyCreate;
+        fallocate(INodeNo, FileHandle, u64, u64, i32) -> ReplyEmpty;
+        copy_file_range(INodeNo, FileHandle, u64, INodeNo, FileHandle, u64, u64, CopyFileRangeFlags) -> ReplyWrite;
+    }
+
+    refuse! { ENOTTY: ioctl(INodeNo, FileHandle, IoctlFlags, u32, &[u8], u32) -> ReplyIoctl; }
+
+    // There is nothing to flush: with this answer the kernel reports success and stops asking.
+    refuse! { ENOSYS:
+        flush(INodeNo, FileHandle, LockOwner) -> ReplyEmpty;
+        fsync(INodeNo, FileHandle, bool) -> ReplyEmpty;
+        fsyncdir(INodeNo, FileHandle, bool) -> ReplyEmpty;
+        bmap(INodeNo, u32, u64) -> ReplyBmap;
+        poll(INodeNo, FileHandle, PollNotifier, PollEvents, PollFlags) -> ReplyPoll;
+    }
+}
+
+/// Adds the lines from `from` on, each with its attributes, which counts as a lookup of every name but `.` and `..`.
+fn fill_plus(
+    fs: &Filesystem,
+    directory: u64,
+    handle: u64,
+    from: u64,
+    reply: &mut ReplyDirectoryPlus,
+) -> Result<()> {
+    let mut index = from;
+    while let Some(line) = fs.read_directory(handle, index)? {
+        index += 1;
+        let dots = line.name == "." || line.name == "..";
+        let found = if dots {
+            fs.attributes(line.ino)
+        } else {
+            fs.lookup(directory, &line.name)
+        };
+        // What was deleted since the directory was opened is left out.
+        let Ok(attributes) = found else { continue };
+        let attr = file_attr(&attributes);
+        if reply.add(attr.ino, index, &line.name, &TTL, &attr, GENERATION) {
+            if !dots {
+                fs.forget(attributes.ino, 1);
+            }
+            break;
+        }
+    }
+    Ok(())
+}

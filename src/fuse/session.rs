@@ -1,8 +1,36 @@
 //! Mounting, threads, signals, unmounting.
+//!
+//! A session has three kinds of threads: those that answer the kernel, one that waits for signals, and the caller's,
+//! which waits in [`Session::run`] for the first of them to have news.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::{Arc, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
 
-use crate::{Error, ErrorKind, Result, fs::Filesystem};
+#[cfg(not(target_os = "linux"))]
+use fuser::MountOption;
+use fuser::{Config, SessionACL};
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1},
+    iterator::Signals,
+};
+
+use super::Adaptor;
+#[cfg(not(target_os = "linux"))]
+use super::macos::Mount;
+#[cfg(target_os = "linux")]
+use super::mount::Mount;
+use crate::{
+    Error, ErrorKind, Result,
+    fs::{Filesystem, Kind, ROOT},
+};
+
+/// How long a request that is being answered may take after a signal to stop. Then its reader gets ENOTCONN.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// What to mount where, and how.
 #[derive(Clone, Debug)]
@@ -20,46 +48,25 @@ pub struct MountOptions {
     pub default_permissions: bool,
     /// Unmount even when this process is killed.
     pub auto_unmount: bool,
-    /// Mount over a directory that is not empty.
+    /// Mount over a directory that is not empty. Accepted for habit's sake: it is always allowed, as in libfuse 3.
     pub nonempty: bool,
     /// Flags of mount(8) that are passed on: `nosuid`, `nodev`, `noexec`, `noatime` and their opposites.
     pub flags: Vec<String>,
-    /// Threads that answer the kernel.
+    /// Threads that answer the kernel. Where only one is possible, it is one.
     pub threads: usize,
-    /// Most bytes that the kernel may read ahead; `None` leaves its own choice.
+    /// Most bytes that the kernel may read ahead; `None` leaves its own choice, which is also the most.
     pub readahead: Option<u32>,
 }
 
-/// A mounted filesystem.
-#[derive(Debug)]
-pub struct Session {}
-
-impl Session {
-    /// Mounts, and returns when the kernel's INIT was answered: from then on the mount answers.
-    ///
-    /// # Errors
-    /// `Mountpoint` or `Fuse`, with a sentence that says what to do.
-    pub fn mount(filesystem: Filesystem, options: &MountOptions) -> Result<Self> {
-        let _ = (filesystem, options);
-        Err(Error::new(ErrorKind::Fuse, "mounting is not built yet"))
+impl MountOptions {
+    /// The kernel knows only everybody and the owner; [`SessionACL`] then keeps out all but root.
+    pub(super) fn lets_others_in(&self) -> bool {
+        self.allow_other || self.allow_root
     }
 
-    /// Serves until the filesystem is unmounted, by SIGINT or SIGTERM or by someone else.
-    ///
-    /// # Errors
-    /// `Io` when the connection to the kernel breaks.
-    pub fn run(self) -> Result<()> {
-        Ok(())
+    pub(super) fn checks_permissions(&self) -> bool {
+        self.default_permissions || self.lets_others_in()
     }
-}
-
-/// Unmounts a plainiso mount; `Lazy` detaches a busy one from the tree and lets it end with its last user.
-///
-/// # Errors
-/// `Mountpoint` when nothing of ours is mounted there or it is busy, `Fuse` without the permission.
-pub fn unmount(mountpoint: &Path, how: Unmount) -> Result<()> {
-    let _ = (mountpoint, how);
-    Err(Error::new(ErrorKind::Fuse, "unmounting is not built yet"))
 }
 
 /// How to unmount.
@@ -69,4 +76,235 @@ pub enum Unmount {
     Now,
     /// Detach it even when it is busy.
     Lazy,
+}
+
+/// A mounted filesystem. Dropping it unmounts.
+pub struct Session {
+    /// First, because the mount goes before the connection that answers it.
+    mount: Mount,
+    kernel: fuser::Session<Adaptor>,
+    filesystem: Arc<Filesystem>,
+    signals: Signals,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("mount", &self.mount)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What [`Session::run`] waits for.
+enum News {
+    Signal(i32),
+    Ended(io::Result<()>),
+}
+
+impl Session {
+    /// Mounts, and returns when the kernel's INIT was answered: from then on the mount answers.
+    ///
+    /// SIGINT, SIGTERM, SIGHUP and SIGUSR1 belong to the session from here on, so that none can end the process
+    /// between mounting and [`Session::run`], and leave a dead mount.
+    ///
+    /// # Errors
+    /// `Mountpoint` or `Fuse`, with a sentence that says what to do; `Usage` for an unknown flag.
+    pub fn mount(filesystem: Filesystem, options: &MountOptions) -> Result<Self> {
+        let root = filesystem.attributes(ROOT)?.kind;
+        let filesystem = Arc::new(filesystem);
+        let signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1])
+            .map_err(|err| Error::io(err, "cannot listen for signals"))?;
+        let adaptor = Adaptor::new(Arc::clone(&filesystem), options.readahead);
+        let (mount, kernel) =
+            connect(adaptor, root, options).map_err(|err| err.in_file(&options.mountpoint))?;
+        Ok(Self {
+            mount,
+            kernel,
+            filesystem,
+            signals,
+        })
+    }
+
+    /// Serves until the filesystem is unmounted, by SIGINT or SIGTERM or by someone else.
+    ///
+    /// A signal to stop unmounts. A mount that is in use is detached instead: its path is free at once, requests in
+    /// flight have two seconds to be answered, and then this returns although files may be open still; their readers
+    /// get ENOTCONN when the process ends. A second signal does not wait. SIGHUP lets the filesystem look at its
+    /// folders again, SIGUSR1 logs its statistics.
+    ///
+    /// # Errors
+    /// `Io` when the connection to the kernel breaks.
+    pub fn run(self) -> Result<()> {
+        let Self {
+            mount,
+            kernel,
+            filesystem,
+            mut signals,
+        } = self;
+        let (tell, news) = mpsc::channel();
+        let tell_end = tell.clone();
+        let listener = signals.handle();
+        spawn("plainiso-serve", move || {
+            let _ = tell_end.send(News::Ended(kernel.run()));
+        })?;
+        spawn("plainiso-signal", move || {
+            for signal in signals.forever() {
+                let _ = tell.send(News::Signal(signal));
+            }
+        })?;
+        let end = wait(&news, &filesystem, &mount);
+        listener.close();
+        end
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    thread::Builder::new()
+        .name(name.into())
+        .spawn(work)
+        .map(drop)
+        .map_err(|err| Error::io(err, "cannot start a thread"))
+}
+
+/// Handles signals until the mount has ended or nobody wants to wait for that any more.
+fn wait(news: &mpsc::Receiver<News>, filesystem: &Filesystem, mount: &Mount) -> Result<()> {
+    let mut deadline: Option<Instant> = None;
+    loop {
+        let patience = deadline.map_or(Duration::MAX, |end| {
+            end.saturating_duration_since(Instant::now())
+        });
+        match news.recv_timeout(patience) {
+            Ok(News::Signal(SIGHUP)) => filesystem.rescan(),
+            Ok(News::Signal(SIGUSR1)) => log::info!("{}", filesystem.statistics()),
+            Ok(News::Signal(_)) if deadline.is_none() => {
+                stop(mount);
+                deadline = Some(Instant::now() + GRACE);
+            }
+            Ok(News::Ended(end)) => return ended(end),
+            Ok(News::Signal(_)) | Err(_) => {
+                log::info!("the mount is detached and has users still; they lose it");
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Unmounts, lazily where it is busy. If even that fails, the end of the process ends the connection.
+fn stop(mount: &Mount) {
+    let unmounted = mount.unmount(Unmount::Now).or_else(|err| {
+        log::info!("{}; detaching it", err.sentence());
+        mount.unmount(Unmount::Lazy)
+    });
+    if let Err(err) = unmounted {
+        log::error!("cannot unmount: {}", err.sentence());
+    }
+}
+
+/// A connection that was unmounted or aborted ended as it should.
+fn ended(end: io::Result<()>) -> Result<()> {
+    match end {
+        Ok(()) => Ok(()),
+        Err(err) if matches!(err.raw_os_error(), Some(libc::ENODEV | libc::ECONNABORTED)) => Ok(()),
+        Err(err) => Err(Error::io(err, "the connection to the kernel broke")),
+    }
+}
+
+fn config(options: &MountOptions) -> Config {
+    let mut config = Config::default();
+    config.n_threads = Some(options.threads.max(1));
+    // The kernel itself keeps others out of a mount without allow_other.
+    config.acl = if options.allow_root && !options.allow_other {
+        SessionACL::RootAndOwner
+    } else {
+        SessionACL::All
+    };
+    config
+}
+
+#[cfg(target_os = "linux")]
+fn connect(
+    adaptor: Adaptor,
+    root: Kind,
+    options: &MountOptions,
+) -> Result<(Mount, fuser::Session<Adaptor>)> {
+    let config = config(options);
+    let (connection, mount) = Mount::new(root, options)?;
+    let kernel =
+        fuser::Session::from_fd(adaptor, connection, config.acl, config).map_err(|err| {
+            Error::new(
+                ErrorKind::Fuse,
+                format!("the kernel did not finish the handshake: {err}"),
+            )
+        })?;
+    Ok((mount, kernel))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn connect(
+    adaptor: Adaptor,
+    root: Kind,
+    options: &MountOptions,
+) -> Result<(Mount, fuser::Session<Adaptor>)> {
+    let mut config = config(options);
+    // More than one thread is not supported there.
+    config.n_threads = Some(1);
+    config.mount_options = mount_options(options)?;
+    let mount = Mount::prepare(root, options)?;
+    let kernel = fuser::Session::new(adaptor, mount.path(), &config)
+        .map_err(|err| Error::new(ErrorKind::Fuse, format!("cannot be mounted: {err}")))?;
+    Ok((mount, kernel))
+}
+
+/// The library takes one string, in which a comma ends an option.
+#[cfg(not(target_os = "linux"))]
+fn mount_options(options: &MountOptions) -> Result<Vec<MountOption>> {
+    let mut list = vec![
+        MountOption::RO,
+        MountOption::FSName(options.source_name.replace(',', "_")),
+        MountOption::Subtype("plainiso".into()),
+    ];
+    if options.checks_permissions() {
+        list.push(MountOption::DefaultPermissions);
+    }
+    for word in &options.flags {
+        list.push(match word.as_str() {
+            "suid" => MountOption::Suid,
+            "nosuid" => MountOption::NoSuid,
+            "dev" => MountOption::Dev,
+            "nodev" => MountOption::NoDev,
+            "exec" => MountOption::Exec,
+            "noexec" => MountOption::NoExec,
+            "atime" => MountOption::Atime,
+            "noatime" => MountOption::NoAtime,
+            _ => {
+                let message = format!("mount flag '{word}' is not known");
+                return Err(Error::new(ErrorKind::Usage, message));
+            }
+        });
+    }
+    Ok(list)
+}
+
+/// Unmounts a plainiso mount; `Lazy` detaches a busy one from the tree and lets it end with its last user.
+///
+/// # Errors
+/// `Mountpoint` when nothing of ours is mounted there or it is busy, `Fuse` without the permission.
+pub fn unmount(mountpoint: &Path, how: Unmount) -> Result<()> {
+    #[cfg(not(target_os = "linux"))]
+    use super::macos::unmount;
+    #[cfg(target_os = "linux")]
+    use super::mountpoint::unmount;
+    unmount(mountpoint, how).map_err(|err| err.in_file(mountpoint))
+}
+
+/// Takes away what a killed plainiso left at `mountpoint`, so that the path can be looked at again. Does nothing
+/// where no dead mount is.
+///
+/// # Errors
+/// `Mountpoint` when the dead mount there is not ours, `Fuse` without the permission to take it away.
+pub fn clear_dead_mount(mountpoint: &Path) -> Result<()> {
+    #[cfg(target_os = "linux")]
+    super::mountpoint::clear_dead(mountpoint).map_err(|err| err.in_file(mountpoint))?;
+    let _ = mountpoint;
+    Ok(())
 }

@@ -1,0 +1,55 @@
+//! What a program is told: one number for every kind of error.
+
+use crate::{Error, ErrorKind};
+
+/// The one place where an error becomes a number for programs.
+pub(super) fn errno(err: &Error) -> i32 {
+    match err.kind() {
+        // ENOSYS would tell the kernel never to ask again.
+        ErrorKind::Io => match err.os_error() {
+            None | Some(libc::ENOSYS) => libc::EIO,
+            Some(number) => number,
+        },
+        ErrorKind::UnknownFormat
+        | ErrorKind::Corrupt
+        | ErrorKind::Unsupported
+        | ErrorKind::LimitExceeded
+        | ErrorKind::MissingPart
+        | ErrorKind::Mountpoint
+        | ErrorKind::Fuse
+        | ErrorKind::Usage => libc::EIO,
+        ErrorKind::Password => libc::EACCES,
+        ErrorKind::NotFound => libc::ENOENT,
+        ErrorKind::NotADirectory => libc::ENOTDIR,
+        ErrorKind::IsADirectory => libc::EISDIR,
+        ErrorKind::OutOfRange => libc::ENXIO,
+        ErrorKind::BadHandle => libc::EBADF,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_operating_system_keeps_its_number() {
+        let os = io::Error::from_raw_os_error(libc::ENOSPC);
+        assert_eq!(errno(&Error::io(os, "cannot read")), libc::ENOSPC);
+    }
+
+    #[test]
+    fn no_error_tells_the_kernel_to_stop_asking() {
+        let os = io::Error::from_raw_os_error(libc::ENOSYS);
+        assert_eq!(errno(&Error::io(os, "cannot read")), libc::EIO);
+        let cut = io::Error::from(io::ErrorKind::UnexpectedEof);
+        assert_eq!(errno(&Error::io(cut, "cannot read")), libc::EIO);
+    }
+
+    #[test]
+    fn damage_is_an_io_error_and_a_missing_password_a_denial() {
+        assert_eq!(errno(&Error::corrupt("no")), libc::EIO);
+        assert_eq!(errno(&Error::new(ErrorKind::Password, "no")), libc::EACCES);
+    }
+}

@@ -1,0 +1,211 @@
+//! Mounting on Linux: by mount(2) where that is allowed, else through fusermount3.
+//!
+//! Both ways end with the descriptor of a /dev/fuse that the kernel talks through. mount(2) takes the source's name
+//! as an argument of its own, so no character in it means anything.
+
+use std::{
+    ffi::CString,
+    fs::{File, OpenOptions},
+    io,
+    os::fd::{AsRawFd, OwnedFd},
+    path::{Path, PathBuf},
+};
+
+use rustix::{io::Errno, mount::MountFlags};
+
+use super::{
+    fusermount::{self, Guardian},
+    mountinfo::{OURS, mounted_at},
+    mountpoint,
+    session::{MountOptions, Unmount},
+};
+use crate::{Error, ErrorKind, Result, fs::Kind};
+
+/// A mount that this process made; dropping it unmounts, lazily when it is busy.
+#[derive(Debug)]
+pub(super) struct Mount {
+    path: PathBuf,
+    device: String,
+    /// Dropped after the unmounting above it.
+    _guardian: Option<Guardian>,
+}
+
+impl Mount {
+    /// Mounts, and returns the connection on which the kernel waits to be answered.
+    pub(super) fn new(root: Kind, options: &MountOptions) -> Result<(OwnedFd, Self)> {
+        check_words(options)?;
+        let path = mountpoint::prepare(&options.mountpoint, root)?;
+        let device = open_device()?;
+        let direct = if options.auto_unmount {
+            Err(Errno::PERM)
+        } else {
+            mount_directly(&device, &path, root, options)
+        };
+        let (connection, guardian) = match direct {
+            Ok(()) => (OwnedFd::from(device), None),
+            Err(Errno::PERM) => {
+                drop(device);
+                fusermount::mount(&path, options)?
+            }
+            Err(err) => return Err(mount_refused(err)),
+        };
+        let device = mounted_at(&path)?
+            .map(|line| line.device)
+            .unwrap_or_default();
+        let mount = Self {
+            path,
+            device,
+            _guardian: guardian,
+        };
+        Ok((connection, mount))
+    }
+
+    /// Unmounts, unless somebody did already or mounted something else on top.
+    pub(super) fn unmount(&self, how: Unmount) -> Result<()> {
+        if self.is_on_top()? {
+            mountpoint::detach(&self.path, how)?;
+        }
+        Ok(())
+    }
+
+    fn is_on_top(&self) -> Result<bool> {
+        let line = mounted_at(&self.path)?;
+        Ok(line.is_some_and(|line| line.kind == OURS && line.device == self.device))
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        if let Err(err) = self.unmount(Unmount::Lazy) {
+            log::warn!("{}", err.in_file(&self.path).sentence());
+        }
+    }
+}
+
+fn open_device() -> Result<File> {
+    let device = Path::new("/dev/fuse");
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(device)
+        .map_err(|err| {
+            let message = match err.raw_os_error() {
+                Some(libc::ENOENT | libc::ENODEV | libc::ENXIO) => {
+                    "is not there: load the module with 'modprobe fuse'".to_string()
+                }
+                Some(libc::EACCES | libc::EPERM) => {
+                    "permission denied: it should be open to everyone (mode 0666), or to a group that you are in"
+                        .to_string()
+                }
+                _ => format!("cannot be opened: {err}"),
+            };
+            Error::new(ErrorKind::Fuse, message).in_file(device)
+        })
+}
+
+fn mount_directly(
+    device: &File,
+    path: &Path,
+    root: Kind,
+    options: &MountOptions,
+) -> rustix::io::Result<()> {
+    let mode = match root {
+        Kind::Directory => libc::S_IFDIR,
+        Kind::File | Kind::Link => libc::S_IFREG,
+    };
+    let mut data = format!(
+        "fd={},rootmode={mode:o},user_id={},group_id={}",
+        device.as_raw_fd(),
+        rustix::process::getuid().as_raw(),
+        rustix::process::getgid().as_raw()
+    );
+    if options.checks_permissions() {
+        data.push_str(",default_permissions");
+    }
+    if options.lets_others_in() {
+        data.push_str(",allow_other");
+    }
+    let data = CString::new(data).expect("numbers and words hold no zero byte");
+    let flags = mount_flags(&options.flags);
+    rustix::mount::mount(
+        options.source_name.as_str(),
+        path,
+        OURS,
+        flags,
+        data.as_c_str(),
+    )
+}
+
+/// Later words win over earlier ones. Images hold no programs to trust and no devices, so both are off at first.
+fn mount_flags(words: &[String]) -> MountFlags {
+    let start = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
+    words.iter().fold(start, |flags, word| {
+        match (flag_of(word), word.starts_with("no")) {
+            (Some(flag), true) => flags | flag,
+            (Some(flag), false) => flags - flag,
+            (None, _) => flags,
+        }
+    })
+}
+
+fn flag_of(word: &str) -> Option<MountFlags> {
+    match word.strip_prefix("no").unwrap_or(word) {
+        "suid" => Some(MountFlags::NOSUID),
+        "dev" => Some(MountFlags::NODEV),
+        "exec" => Some(MountFlags::NOEXEC),
+        "atime" => Some(MountFlags::NOATIME),
+        _ => None,
+    }
+}
+
+/// The words go to programs and system calls that would cut or misread them.
+fn check_words(options: &MountOptions) -> Result<()> {
+    if let Some(word) = options.flags.iter().find(|word| flag_of(word).is_none()) {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            format!(
+                "mount flag '{word}' is not one of suid, dev, exec, atime and their opposites with no"
+            ),
+        ));
+    }
+    if options.source_name.contains('\0') {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            "the name of the source holds a zero byte",
+        ));
+    }
+    Ok(())
+}
+
+fn mount_refused(err: Errno) -> Error {
+    match err {
+        Errno::NODEV => Error::new(
+            ErrorKind::Fuse,
+            "the kernel knows no FUSE: load the module with 'modprobe fuse'",
+        ),
+        _ => Error::new(
+            ErrorKind::Mountpoint,
+            format!("cannot be mounted on: {}", io::Error::from(err)),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(list: &[&str]) -> Vec<String> {
+        list.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_mount_is_always_read_only_and_without_devices_unless_told_otherwise() {
+        let plain = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
+        assert_eq!(mount_flags(&[]), plain);
+        assert_eq!(mount_flags(&words(&["noexec", "exec"])), plain);
+        assert_eq!(
+            mount_flags(&words(&["suid", "dev", "noatime"])),
+            MountFlags::RDONLY | MountFlags::NOATIME
+        );
+    }
+}
