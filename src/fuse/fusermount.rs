@@ -59,7 +59,7 @@ impl Drop for Guardian {
 pub(super) fn mount(path: &Path, options: &MountOptions) -> Result<(OwnedFd, Option<Guardian>)> {
     let (ours, theirs) =
         UnixStream::pair().map_err(|err| Error::io(err, "cannot make a pair of sockets"))?;
-    let mut child = program()?
+    let child = program()?
         .arg("-o")
         .arg(option_string(options))
         .arg("--")
@@ -85,7 +85,10 @@ pub(super) fn mount(path: &Path, options: &MountOptions) -> Result<(OwnedFd, Opt
             Ok((connection, Some(guardian)))
         }
         Some(connection) => {
-            let _ = child.wait();
+            let said = last_words(child);
+            if !said.is_empty() {
+                log::warn!("{said}");
+            }
             Ok((connection, None))
         }
         None => Err(refusal(child)),
@@ -108,11 +111,11 @@ pub(super) fn unmount(path: &Path, how: Unmount) -> Result<()> {
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
+    let said = one_line(&output.stderr);
     if said.contains("busy") {
         return Err(mountpoint::busy(path));
     }
-    Err(Error::new(ErrorKind::Fuse, one_line(&said)))
+    Err(Error::new(ErrorKind::Fuse, said_or_silent(said)))
 }
 
 /// fusermount3, or its older name, speaking English.
@@ -185,10 +188,7 @@ fn receive(socket: &UnixStream) -> io::Result<Option<OwnedFd>> {
 
 /// Why fusermount3 did not mount, with the remedy where there is a known one.
 fn refusal(child: Child) -> Error {
-    let said = match child.wait_with_output() {
-        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
-        Err(err) => format!("fusermount3: {err}"),
-    };
+    let said = last_words(child);
     if said.contains("user_allow_other") {
         return Error::new(
             ErrorKind::Fuse,
@@ -200,18 +200,27 @@ fn refusal(child: Child) -> Error {
     } else {
         ErrorKind::Fuse
     };
-    Error::new(kind, one_line(&said))
+    Error::new(kind, said_or_silent(said))
 }
 
-fn one_line(said: &str) -> String {
-    let lines: Vec<&str> = said
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
-    if lines.is_empty() {
+/// Waits for the child, and returns what it complained about.
+fn last_words(child: Child) -> String {
+    match child.wait_with_output() {
+        Ok(output) => one_line(&output.stderr),
+        Err(err) => format!("fusermount3: {err}"),
+    }
+}
+
+fn said_or_silent(said: String) -> String {
+    if said.is_empty() {
         return "fusermount3 gave up without a word".into();
     }
+    said
+}
+
+fn one_line(said: &[u8]) -> String {
+    let said = String::from_utf8_lossy(said);
+    let lines: Vec<&str> = said.lines().map(str::trim).collect();
     lines.join("; ")
 }
 

@@ -25,7 +25,8 @@ use crate::{Error, ErrorKind, Result, fs::Kind};
 #[derive(Debug)]
 pub(super) struct Mount {
     path: PathBuf,
-    device: String,
+    /// As the table of mounts has it; `None` where there is no /proc to look it up.
+    device: Option<String>,
     /// Dropped after the unmounting above it.
     _guardian: Option<Guardian>,
 }
@@ -49,12 +50,10 @@ impl Mount {
             }
             Err(err) => return Err(mount_refused(err)),
         };
-        let device = mounted_at(&path)?
-            .map(|line| line.device)
-            .unwrap_or_default();
+        let line = mounted_at(&path).unwrap_or_default();
         let mount = Self {
             path,
-            device,
+            device: line.map(|line| line.device),
             _guardian: guardian,
         };
         Ok((connection, mount))
@@ -69,8 +68,11 @@ impl Mount {
     }
 
     fn is_on_top(&self) -> Result<bool> {
+        let Some(ours) = &self.device else {
+            return Ok(true);
+        };
         let line = mounted_at(&self.path)?;
-        Ok(line.is_some_and(|line| line.kind == OURS && line.device == self.device))
+        Ok(line.is_some_and(|line| line.kind == OURS && line.device == *ours))
     }
 }
 
