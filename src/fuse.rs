@@ -7,15 +7,10 @@
 mod buffer;
 mod errno;
 #[cfg(target_os = "linux")]
-mod fusermount;
+mod linux;
+mod listing;
 #[cfg(not(target_os = "linux"))]
 mod macos;
-#[cfg(target_os = "linux")]
-mod mount;
-#[cfg(target_os = "linux")]
-mod mountinfo;
-#[cfg(target_os = "linux")]
-mod mountpoint;
 pub mod session;
 
 use std::{
@@ -54,7 +49,7 @@ const REQUEST_BYTES: u32 = 1 << 20;
 const IO_BLOCK: u32 = 4096;
 
 /// Features that are asked for where the kernel has them.
-const WANTED: [InitFlags; 6] = [
+const WANTED: &[InitFlags] = &[
     InitFlags::FUSE_AUTO_INVAL_DATA,
     InitFlags::FUSE_PARALLEL_DIROPS,
     InitFlags::FUSE_DO_READDIRPLUS,
@@ -97,6 +92,14 @@ impl Adaptor {
                 Err(Errno::EIO)
             }
         }
+    }
+
+    /// Does one request's work whose outcome the kernel does not want to know.
+    fn tell(&self, request: &str, work: impl FnOnce(&Filesystem)) {
+        let _ = self.answer(request, |fs| {
+            work(fs);
+            Ok(())
+        });
     }
 }
 
@@ -149,7 +152,7 @@ macro_rules! refuse {
 
 impl fuser::Filesystem for Adaptor {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
-        for feature in WANTED {
+        for &feature in WANTED {
             // A kernel without it is served as well.
             let _ = config.add_capabilities(feature);
         }
@@ -173,10 +176,7 @@ impl fuser::Filesystem for Adaptor {
     }
 
     fn forget(&self, _: &Request, ino: INodeNo, lookups: u64) {
-        let _ = self.answer("forget", |fs| {
-            fs.forget(ino.0, lookups);
-            Ok(())
-        });
+        self.tell("forget", |fs| fs.forget(ino.0, lookups));
     }
 
     fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
@@ -195,8 +195,7 @@ impl fuser::Filesystem for Adaptor {
 
     fn access(&self, _: &Request, ino: INodeNo, mask: AccessFlags, reply: ReplyEmpty) {
         // Asked only without default_permissions. Then nobody but the owner gets in, who may read everything.
-        let allowed = self.answer("access", |fs| fs.attributes(ino.0));
-        match allowed {
+        match self.answer("access", |fs| fs.attributes(ino.0)) {
             Err(errno) => reply.error(errno),
             Ok(_) if mask.contains(AccessFlags::W_OK) => reply.error(Errno::EROFS),
             Ok(it) if mask.contains(AccessFlags::X_OK) && it.mode & 0o111 == 0 => {
@@ -252,9 +251,8 @@ impl fuser::Filesystem for Adaptor {
             libc::SEEK_HOLE => Seek::Hole,
             _ => return reply.error(Errno::EINVAL),
         };
-        let Ok(at) = u64::try_from(at) else {
-            return reply.error(Errno::ENXIO);
-        };
+        // Before the start is as far out of range as behind the end.
+        let at = u64::try_from(at).unwrap_or(u64::MAX);
         let found = self.answer("lseek", |fs| fs.seek(handle.0, at, to));
         match found.and_then(|at| i64::try_from(at).map_err(|_| Errno::EOVERFLOW)) {
             Ok(at) => reply.offset(at),
@@ -272,10 +270,7 @@ impl fuser::Filesystem for Adaptor {
         _: bool,
         reply: ReplyEmpty,
     ) {
-        let _ = self.answer("release", |fs| {
-            fs.release(handle.0);
-            Ok(())
-        });
+        self.tell("release", |fs| fs.release(handle.0));
         reply.ok();
     }
 
@@ -297,14 +292,9 @@ impl fuser::Filesystem for Adaptor {
         mut reply: ReplyDirectory,
     ) {
         let filled = self.answer("readdir", |fs| {
-            let mut index = from;
-            while let Some(line) = fs.read_directory(handle.0, index)? {
-                index += 1;
-                if reply.add(INodeNo(line.ino), index, file_type(line.kind), &line.name) {
-                    break;
-                }
-            }
-            Ok(())
+            listing::list(fs, handle.0, from, |next, line| {
+                reply.add(INodeNo(line.ino), next, file_type(line.kind), &line.name)
+            })
         });
         match filled {
             Ok(()) => reply.ok(),
@@ -321,7 +311,10 @@ impl fuser::Filesystem for Adaptor {
         mut reply: ReplyDirectoryPlus,
     ) {
         let filled = self.answer("readdirplus", |fs| {
-            fill_plus(fs, ino.0, handle.0, from, &mut reply)
+            listing::list_with_attributes(fs, ino.0, handle.0, from, |next, line, found| {
+                let attr = file_attr(found);
+                reply.add(attr.ino, next, &line.name, &TTL, &attr, GENERATION)
+            })
         });
         match filled {
             Ok(()) => reply.ok(),
@@ -337,10 +330,7 @@ impl fuser::Filesystem for Adaptor {
         _: OpenFlags,
         reply: ReplyEmpty,
     ) {
-        let _ = self.answer("releasedir", |fs| {
-            fs.release_directory(handle.0);
-            Ok(())
-        });
+        self.tell("releasedir", |fs| fs.release_directory(handle.0));
         reply.ok();
     }
 
@@ -407,34 +397,4 @@ impl fuser::Filesystem for Adaptor {
         bmap(INodeNo, u32, u64) -> ReplyBmap;
         poll(INodeNo, FileHandle, PollNotifier, PollEvents, PollFlags) -> ReplyPoll;
     }
-}
-
-/// Adds the lines from `from` on, each with its attributes, which counts as a lookup of every name but `.` and `..`.
-fn fill_plus(
-    fs: &Filesystem,
-    directory: u64,
-    handle: u64,
-    from: u64,
-    reply: &mut ReplyDirectoryPlus,
-) -> Result<()> {
-    let mut index = from;
-    while let Some(line) = fs.read_directory(handle, index)? {
-        index += 1;
-        let dots = line.name == "." || line.name == "..";
-        let found = if dots {
-            fs.attributes(line.ino)
-        } else {
-            fs.lookup(directory, &line.name)
-        };
-        // What was deleted since the directory was opened is left out.
-        let Ok(attributes) = found else { continue };
-        let attr = file_attr(&attributes);
-        if reply.add(attr.ino, index, &line.name, &TTL, &attr, GENERATION) {
-            if !dots {
-                fs.forget(attributes.ino, 1);
-            }
-            break;
-        }
-    }
-    Ok(())
 }

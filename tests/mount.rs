@@ -4,14 +4,12 @@
 
 mod common;
 
-use std::{
-    fs,
-    os::unix::fs::chown,
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
-};
+use std::{fs, os::unix::fs::chown, path::Path};
 
-use common::{Mounted, Spec, fuse_is_there, is_dead, is_mounted, line_of, users_can_mount};
+use common::{
+    Mounted, Spec, eventually, folders, fuse_is_there, is_dead, is_mounted, line_of,
+    users_can_mount,
+};
 use plainiso::{
     ErrorKind,
     fuse::session::{Unmount, unmount},
@@ -26,15 +24,6 @@ const NOBODY: u32 = 65534;
 #[ignore = "a server for the other tests"]
 fn serves_a_mount_for_another_test() {
     common::serve();
-}
-
-/// A source folder and an empty mountpoint of any name.
-fn folders(name: &str) -> (TempDir, TempDir, PathBuf) {
-    let source = TempDir::new().unwrap();
-    let place = TempDir::new().unwrap();
-    let mountpoint = place.path().join(name);
-    fs::create_dir(&mountpoint).unwrap();
-    (source, place, mountpoint)
 }
 
 #[test]
@@ -241,13 +230,4 @@ fn a_mountpoint_must_exist_and_be_a_directory() {
     fs::write(&file, "").unwrap();
     let wrong = Mounted::start(&Spec::new(source.path(), &file)).unwrap_err();
     assert!(wrong.contains("file: is not a directory"), "{wrong}");
-}
-
-/// Waits for what another process does on its own, for ten seconds at most.
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(10);
-    while !is_so() {
-        assert!(Instant::now() < end, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }

@@ -20,10 +20,10 @@ use signal_hook::{
 };
 
 use super::Adaptor;
+#[cfg(target_os = "linux")]
+use super::linux::Mount;
 #[cfg(not(target_os = "linux"))]
 use super::macos::Mount;
-#[cfg(target_os = "linux")]
-use super::mount::Mount;
 use crate::{
     Error, ErrorKind, Result,
     fs::{Filesystem, Kind, ROOT},
@@ -290,10 +290,10 @@ fn mount_options(options: &MountOptions) -> Result<Vec<MountOption>> {
 /// # Errors
 /// `Mountpoint` when nothing of ours is mounted there or it is busy, `Fuse` without the permission.
 pub fn unmount(mountpoint: &Path, how: Unmount) -> Result<()> {
+    #[cfg(target_os = "linux")]
+    use super::linux::unmount;
     #[cfg(not(target_os = "linux"))]
     use super::macos::unmount;
-    #[cfg(target_os = "linux")]
-    use super::mountpoint::unmount;
     unmount(mountpoint, how).map_err(|err| err.in_file(mountpoint))
 }
 
@@ -304,7 +304,7 @@ pub fn unmount(mountpoint: &Path, how: Unmount) -> Result<()> {
 /// `Mountpoint` when the dead mount there is not ours, `Fuse` without the permission to take it away.
 pub fn clear_dead_mount(mountpoint: &Path) -> Result<()> {
     #[cfg(target_os = "linux")]
-    super::mountpoint::clear_dead(mountpoint).map_err(|err| err.in_file(mountpoint))?;
+    super::linux::clear_dead(mountpoint).map_err(|err| err.in_file(mountpoint))?;
     let _ = mountpoint;
     Ok(())
 }

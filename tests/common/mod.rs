@@ -1,5 +1,7 @@
 //! Real mounts for tests: served by a process of their own, ready when the constructor returns, gone when dropped.
 
+#![allow(dead_code)] // Each test crate uses a part of it.
+
 use std::{
     env, fs,
     io::{BufRead, BufReader, ErrorKind},
@@ -7,6 +9,8 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::Arc,
+    thread,
+    time::{Duration, Instant},
 };
 
 use plainiso::{
@@ -16,6 +20,7 @@ use plainiso::{
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
 /// The test that serves a mount when it is run with [`SPEC`] in the environment.
 const SERVER: &str = "serves_a_mount_for_another_test";
@@ -124,6 +129,10 @@ impl Mounted {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.mountpoint.join(name)
+    }
+
     pub(crate) fn wait(&mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }
@@ -228,5 +237,23 @@ pub(crate) fn is_dead(path: &Path) -> bool {
     match fs::metadata(path) {
         Err(err) => err.kind() == ErrorKind::NotConnected,
         Ok(_) => false,
+    }
+}
+
+/// A source folder and an empty mountpoint of any name.
+pub(crate) fn folders(name: &str) -> (TempDir, TempDir, PathBuf) {
+    let source = TempDir::new().unwrap();
+    let place = TempDir::new().unwrap();
+    let mountpoint = place.path().join(name);
+    fs::create_dir(&mountpoint).unwrap();
+    (source, place, mountpoint)
+}
+
+/// Waits for what another process does on its own, for ten seconds at most.
+pub(crate) fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(10);
+    while !is_so() {
+        assert!(Instant::now() < end, "waited in vain: {what}");
+        thread::sleep(Duration::from_millis(2));
     }
 }

@@ -22,11 +22,11 @@ use rustix::{
     net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg},
 };
 
-use super::{
-    mountpoint,
-    session::{MountOptions, Unmount},
+use super::mountpoint;
+use crate::{
+    Error, ErrorKind, Result,
+    fuse::session::{MountOptions, Unmount},
 };
-use crate::{Error, ErrorKind, Result};
 
 /// mount(8) starts its helpers with an empty PATH.
 const USUAL_FOLDERS: [&str; 6] = [

@@ -10,9 +10,8 @@ use rustix::{io::Errno, mount::UnmountFlags};
 use super::{
     fusermount,
     mountinfo::{OURS, mounted_at, untouched},
-    session::Unmount,
 };
-use crate::{Error, ErrorKind, Result, fs::Kind};
+use crate::{Error, ErrorKind, Result, fs::Kind, fuse::session::Unmount};
 
 /// Mounts that a killed process can have left on top of each other before looking is given up.
 const MOST_DEAD_MOUNTS: usize = 16;
@@ -45,7 +44,7 @@ fn refuse(message: impl Into<String>) -> Error {
 }
 
 /// Detaches mounts of ours whose process is gone: they answer everything with ENOTCONN.
-pub(super) fn clear_dead(mountpoint: &Path) -> Result<()> {
+pub(in crate::fuse) fn clear_dead(mountpoint: &Path) -> Result<()> {
     for _ in 0..MOST_DEAD_MOUNTS {
         match fs::metadata(mountpoint) {
             Err(err) if err.raw_os_error() == Some(libc::ENOTCONN) => clear_one(mountpoint)?,
@@ -76,7 +75,7 @@ fn clear_one(mountpoint: &Path) -> Result<()> {
 }
 
 /// Unmounts what plainiso mounted at `mountpoint`, a path as the user gave it.
-pub(super) fn unmount(mountpoint: &Path, how: Unmount) -> Result<()> {
+pub(in crate::fuse) fn unmount(mountpoint: &Path, how: Unmount) -> Result<()> {
     let path = match untouched(mountpoint) {
         Some(path) if mounted_at(&path)?.is_some() => path,
         _ => mountpoint

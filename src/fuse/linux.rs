@@ -3,6 +3,10 @@
 //! Both ways end with the descriptor of a /dev/fuse that the kernel talks through. mount(2) takes the source's name
 //! as an argument of its own, so no character in it means anything.
 
+mod fusermount;
+mod mountinfo;
+mod mountpoint;
+
 use std::{
     ffi::CString,
     fs::{File, OpenOptions},
@@ -13,12 +17,12 @@ use std::{
 
 use rustix::{io::Errno, mount::MountFlags};
 
-use super::{
-    fusermount::{self, Guardian},
+pub(super) use self::mountpoint::{clear_dead, unmount};
+use self::{
+    fusermount::Guardian,
     mountinfo::{OURS, mounted_at},
-    mountpoint,
-    session::{MountOptions, Unmount},
 };
+use super::session::{MountOptions, Unmount};
 use crate::{Error, ErrorKind, Result, fs::Kind};
 
 /// A mount that this process made; dropping it unmounts, lazily when it is busy.
