@@ -4,8 +4,8 @@
 //! Requests that would write are answered with EROFS here, although a read-only mount seldom lets them through:
 //! the mount can be remounted by root.
 
+mod answer;
 mod buffer;
-mod errno;
 #[cfg(target_os = "linux")]
 mod linux;
 mod listing;
@@ -16,7 +16,6 @@ pub mod session;
 use std::{
     ffi::OsStr,
     io,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -73,25 +72,13 @@ impl Adaptor {
         }
     }
 
-    /// Does one request's work. Neither an error nor a panic leaves the thread without an answer to give.
+    /// Does one request's work.
     fn answer<T>(
         &self,
         request: &str,
         work: impl FnOnce(&Filesystem) -> Result<T>,
     ) -> std::result::Result<T, Errno> {
-        match catch_unwind(AssertUnwindSafe(|| work(&self.filesystem))) {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(err)) => {
-                log::debug!("{request}: {}", err.sentence());
-                Err(Errno::from_i32(errno::errno(&err)))
-            }
-            Err(_) => {
-                log::error!(
-                    "{request}: a bug in plainiso made this request panic; please report it"
-                );
-                Err(Errno::EIO)
-            }
-        }
+        answer::guarded(request, || work(&self.filesystem)).map_err(Errno::from_i32)
     }
 
     /// Does one request's work whose outcome the kernel does not want to know.
@@ -231,7 +218,7 @@ impl fuser::Filesystem for Adaptor {
     ) {
         buffer::with(size as usize, |out| {
             match self.answer("read", |fs| fs.read(handle.0, out, at)) {
-                Ok(len) => reply.data(&out[..len]),
+                Ok(len) => reply.data(out.get(..len).unwrap_or_default()),
                 Err(errno) => reply.error(errno),
             }
         });

@@ -10,7 +10,7 @@ use std::{
     mem::MaybeUninit,
     os::{
         fd::{AsFd, OwnedFd},
-        unix::net::UnixStream,
+        unix::{net::UnixStream, process::CommandExt},
     },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -128,7 +128,7 @@ fn program() -> Result<Command> {
         )
     })?;
     let mut command = Command::new(found);
-    command.env("LC_ALL", "C");
+    command.arg0("fusermount3").env("LC_ALL", "C");
     Ok(command)
 }
 

@@ -1,9 +1,30 @@
-//! What a program is told: one number for every kind of error.
+//! What a program is told: what it asked for, or one number for every kind of error.
 
-use crate::{Error, ErrorKind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::{Error, ErrorKind, Result};
+
+/// Does one request's work and returns its result or errno. A panic ends the request with EIO and not the thread,
+/// without which everything in the mount would hang.
+pub(super) fn guarded<T>(
+    request: &str,
+    work: impl FnOnce() -> Result<T>,
+) -> std::result::Result<T, i32> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(err)) => {
+            log::debug!("{request}: {}", err.sentence());
+            Err(errno(&err))
+        }
+        Err(_) => {
+            log::error!("{request}: a bug in plainiso made this request panic; please report it");
+            Err(libc::EIO)
+        }
+    }
+}
 
 /// The one place where an error becomes a number for programs.
-pub(super) fn errno(err: &Error) -> i32 {
+fn errno(err: &Error) -> i32 {
     match err.kind() {
         // ENOSYS would tell the kernel never to ask again.
         ErrorKind::Io => match err.os_error() {
@@ -32,6 +53,13 @@ mod tests {
     use std::io;
 
     use super::*;
+
+    #[test]
+    fn a_panic_is_an_io_error() {
+        assert_eq!(guarded("read", || Ok(1)), Ok(1));
+        let broken = || -> Result<u8> { panic!("this panic is part of the test") };
+        assert_eq!(guarded("read", broken), Err(libc::EIO));
+    }
 
     #[test]
     fn an_error_of_the_operating_system_keeps_its_number() {
