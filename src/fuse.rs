@@ -299,8 +299,11 @@ impl fuser::Filesystem for Adaptor {
     ) {
         let filled = self.answer("readdirplus", |fs| {
             listing::list_with_attributes(fs, ino.0, handle.0, from, |next, line, found| {
-                let attr = file_attr(found);
-                reply.add(attr.ino, next, &line.name, &TTL, &attr, GENERATION)
+                let (attr, ttl) = match found {
+                    Some(attributes) => (file_attr(attributes), TTL),
+                    None => (file_attr(&listing::placeholder(line)), Duration::ZERO),
+                };
+                reply.add(attr.ino, next, &line.name, &ttl, &attr, GENERATION)
             })
         });
         match filled {

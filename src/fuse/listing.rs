@@ -2,8 +2,10 @@
 //!
 //! `add` is told where the next listing starts and returns true when the line did not fit.
 
+use std::time::SystemTime;
+
 use crate::{
-    Result,
+    ErrorKind, Result,
     fs::{Attributes, DirectoryEntry, Filesystem, Ino},
 };
 
@@ -24,14 +26,14 @@ pub(super) fn list(
     Ok(())
 }
 
-/// Adds the lines from `from` on, each with its attributes. The kernel counts each of them as a lookup, except `.`
-/// and `..`.
+/// Adds the lines from `from` on, each with its attributes, `None` where they cannot be had. The kernel counts each
+/// of them as a lookup, except `.` and `..`.
 pub(super) fn list_with_attributes(
     fs: &Filesystem,
     directory: Ino,
     handle: u64,
     from: u64,
-    mut add: impl FnMut(u64, &DirectoryEntry, &Attributes) -> bool,
+    mut add: impl FnMut(u64, &DirectoryEntry, Option<&Attributes>) -> bool,
 ) -> Result<()> {
     let mut next = from;
     while let Some(line) = fs.read_directory(handle, next)? {
@@ -42,14 +44,32 @@ pub(super) fn list_with_attributes(
         } else {
             fs.lookup(directory, &line.name)
         };
-        // What was deleted since the directory was opened is left out.
-        let Ok(attributes) = found else { continue };
-        if add(next, &line, &attributes) {
-            if !dots {
+        let found = match found {
+            // It was deleted since the directory was opened.
+            Err(err) if err.kind() == ErrorKind::NotFound => continue,
+            found => found.ok(),
+        };
+        if add(next, &line, found.as_ref()) {
+            if let Some(attributes) = found.filter(|_| !dots) {
                 fs.forget(attributes.ino, 1);
             }
             break;
         }
     }
     Ok(())
+}
+
+/// What is known of a line by itself. The kernel must not keep it: whoever asks shall get the error.
+pub(super) fn placeholder(line: &DirectoryEntry) -> Attributes {
+    Attributes {
+        ino: line.ino,
+        kind: line.kind,
+        size: 0,
+        stored_size: 0,
+        mtime: SystemTime::UNIX_EPOCH,
+        mode: 0,
+        uid: 0,
+        gid: 0,
+        links: 1,
+    }
 }
