@@ -1,0 +1,202 @@
+//! `info`.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use serde::Serialize;
+
+use super::{Exit, Tally, answer, arguments::InfoArguments, label, log, password};
+use crate::{
+    Error, Result,
+    cache::BlockCache,
+    format::{Checksum, Password},
+    image::Image,
+};
+
+/// What `info` tells; the names are fixed. A value that an image does not have is null or an empty list.
+#[derive(Debug, Serialize)]
+struct Info {
+    file: String,
+    format: &'static str,
+    variant: String,
+    /// Plain bytes.
+    size: u64,
+    /// Bytes on disk, all parts together.
+    stored_size: u64,
+    /// Stored bytes for one plain byte.
+    ratio: f64,
+    /// Plain bytes of the largest block.
+    block_size: usize,
+    blocks: u64,
+    /// Number of blocks by the name of their codec.
+    codecs: BTreeMap<&'static str, u64>,
+    label: Option<String>,
+    parts: Vec<String>,
+    encryption: Option<&'static str>,
+    checksums: Vec<ChecksumLine>,
+    notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ChecksumLine {
+    covers: &'static str,
+    algorithm: &'static str,
+    /// Hexadecimal; null when there is one for each block.
+    value: Option<String>,
+}
+
+/// Tells what each image is. One that cannot be opened is reported, and the others still shown.
+///
+/// # Errors
+/// `Io` when stdout refuses; what a password file reports.
+pub(super) fn run(arguments: &InfoArguments) -> Result<Exit> {
+    let given = password::given(arguments.password_file.as_deref())?;
+    let mut tally = Tally::default();
+    let mut infos = Vec::new();
+    for path in &arguments.images {
+        match inspect(path, given.as_ref()) {
+            Ok(info) => infos.push(info),
+            Err(err) => tally.failed(&err.in_file(path)),
+        }
+    }
+    let text = if arguments.json {
+        serde_json::to_string_pretty(&infos)
+            .map_err(|e| Error::io(e.into(), "cannot write JSON"))?
+    } else {
+        infos
+            .iter()
+            .map(Info::lines)
+            .collect::<Vec<_>>()
+            .join("\n\n")
+    };
+    if !text.is_empty() {
+        answer(|out| writeln!(out, "{text}"))?;
+    }
+    Ok(tally.exit())
+}
+
+fn inspect(path: &Path, given: Option<&Password>) -> Result<Info> {
+    let password = password::ForImage::new(path, given);
+    let cache = Arc::new(BlockCache::new(1 << 20));
+    let image = Image::open(path, cache, &|| password.find())?;
+    let label = label::read(&image).unwrap_or_else(|err| {
+        log::report(&err.in_context("cannot read the label").in_file(path));
+        None
+    });
+    Ok(Info::new(path, &image, label))
+}
+
+impl Info {
+    #[allow(clippy::cast_precision_loss)]
+    fn new(path: &Path, image: &Image, label: Option<String>) -> Self {
+        let details = image.details().clone();
+        let ratio = image.stored_size() as f64 / image.size() as f64;
+        Self {
+            file: path.display().to_string(),
+            format: image.format().name,
+            variant: details.variant,
+            size: image.size(),
+            stored_size: image.stored_size(),
+            ratio: (ratio * 10_000.0).round() / 10_000.0,
+            block_size: image.geometry().largest_block(),
+            blocks: image.geometry().blocks(),
+            codecs: codecs(image),
+            label,
+            parts: details.parts,
+            encryption: details.encryption,
+            checksums: details.checksums.into_iter().map(Into::into).collect(),
+            notes: details.notes,
+        }
+    }
+
+    /// One `key: value` a line, for people.
+    fn lines(&self) -> String {
+        let codecs = self.codecs.iter().map(|(name, n)| format!("{name} {n}"));
+        let codecs: Vec<String> = codecs.collect();
+        let mut lines = vec![
+            ("file", self.file.clone()),
+            ("format", self.format.into()),
+            ("variant", self.variant.clone()),
+            ("plain size", size(self.size)),
+            ("stored size", size(self.stored_size)),
+            ("ratio", format!("{:.1} %", self.ratio * 100.0)),
+            (
+                "blocks",
+                format!("{} of {}", self.blocks, size(self.block_size as u64)),
+            ),
+            ("codecs", codecs.join(", ")),
+            ("label", self.label.clone().unwrap_or_else(|| "none".into())),
+        ];
+        lines.extend(self.parts.iter().map(|part| ("part", part.clone())));
+        lines.extend(
+            self.encryption
+                .map(|encryption| ("encryption", encryption.into())),
+        );
+        lines.extend(
+            self.checksums
+                .iter()
+                .map(|checksum| ("checksum", checksum.text())),
+        );
+        lines.extend(self.notes.iter().map(|note| ("note", note.clone())));
+        let lines = lines
+            .iter()
+            .map(|(key, value)| format!("{:<13}{}", format!("{key}:"), log::one_line(value)));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn codecs(image: &Image) -> BTreeMap<&'static str, u64> {
+    let mut counts = BTreeMap::new();
+    for block in 0..image.geometry().blocks() {
+        *counts.entry(image.locate(block).codec.name()).or_default() += 1;
+    }
+    counts
+}
+
+impl From<Checksum> for ChecksumLine {
+    fn from(checksum: Checksum) -> Self {
+        Self {
+            covers: checksum.covers,
+            algorithm: checksum.algorithm,
+            value: (!checksum.value.is_empty()).then_some(checksum.value),
+        }
+    }
+}
+
+impl ChecksumLine {
+    fn text(&self) -> String {
+        let value = self.value.as_deref().unwrap_or("one for each block");
+        format!("{} of {}: {value}", self.algorithm, self.covers)
+    }
+}
+
+/// Bytes, exact, and in a unit that people can picture.
+#[allow(clippy::cast_precision_loss)]
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let mut amount = bytes as f64;
+    let mut unit = None;
+    for larger in UNITS {
+        if amount >= 1024.0 {
+            amount /= 1024.0;
+            unit = Some(larger);
+        }
+    }
+    match unit {
+        None => format!("{bytes} bytes"),
+        Some(unit) => format!("{bytes} bytes ({amount:.1} {unit})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_exact_and_human() {
+        assert_eq!(size(0), "0 bytes");
+        assert_eq!(size(1023), "1023 bytes");
+        assert_eq!(size(2048), "2048 bytes (2.0 KiB)");
+        assert_eq!(size(734_003_200), "734003200 bytes (700.0 MiB)");
+        assert_eq!(size(1 << 40), "1099511627776 bytes (1.0 TiB)");
+    }
+}

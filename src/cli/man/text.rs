@@ -1,0 +1,140 @@
+//! The parts of the manual page that no definition tells.
+
+use clap_mangen::roff::{Roff, bold, roman};
+
+type Entries = &'static [(&'static str, &'static str)];
+
+/// The sections behind the commands.
+pub(super) fn sections() -> Roff {
+    let mut page = Roff::new();
+    paragraphs(&mut page, "MOUNT OPTIONS", MOUNT_OPTIONS);
+    paragraphs(&mut page, "WHAT THE MOUNT SHOWS", MOUNT);
+    entries(&mut page, "SIGNALS", SIGNALS);
+    entries(&mut page, "EXIT STATUS", EXIT_STATUS);
+    entries(&mut page, "ENVIRONMENT", ENVIRONMENT);
+    entries(&mut page, "FILES", FILES);
+    entries(&mut page, "EXAMPLES", EXAMPLES);
+    paragraphs(
+        &mut page,
+        "SEE ALSO",
+        &["mount(8), fuse(8), fusermount3(1), fstab(5)"],
+    );
+    page
+}
+
+fn paragraphs(page: &mut Roff, title: &str, paragraphs: &[&str]) {
+    page.control("SH", [title]);
+    for paragraph in paragraphs {
+        page.control("PP", []).text([roman(*paragraph)]);
+    }
+}
+
+fn entries(page: &mut Roff, title: &str, entries: Entries) {
+    page.control("SH", [title]);
+    for (term, meaning) in entries {
+        page.control("TP", [])
+            .text([bold(*term)])
+            .text([roman(*meaning)]);
+    }
+}
+
+const MOUNT_OPTIONS: &[&str] = &[
+    "Every mount option that is listed above as a flag is also a word of the comma list behind -o, so that it can \
+     stand in /etc/fstab: --cache 256m is -o cache=256m. A backslash takes the meaning from the comma behind it.",
+    "The words dev, suid, exec, atime and their opposites are passed on. The other words of mount(8) (defaults, \
+     noauto, nofail, user, _netdev, x-*, ...) are ignored. rw mounts read-only nevertheless, and says so.",
+    "In the background, log messages go to syslog. Where no syslog listens they are lost, unless --log-file names a \
+     file.",
+    "--ready-fd N expects a pipe or a file that the caller opened for writing. Read from it up to the end of the \
+     line: the descriptor itself stays open.",
+];
+
+const MOUNT: &[&str] = &[
+    "Game.zso is shown as Game.iso. Where a plain file of that name stands beside it, or two images would get one \
+     name, the compressed ones keep their whole name: Game.zso.iso. Other files are shown unchanged. The later files \
+     of a split set are hidden. A damaged image is listed and cannot be opened; the log says why.",
+    "The password of an encrypted image is the first line of a file of the same name with the ending .pwd beside it; \
+     else the one that --password-file or PLAINISO_PASSWORD gives. For a single image, plainiso asks on the terminal.",
+];
+
+const SIGNALS: Entries = &[
+    (
+        "SIGINT, SIGTERM",
+        "Unmount, lazily when the mount is busy, and end.",
+    ),
+    ("SIGHUP", "Look at the sources again."),
+    ("SIGUSR1", "Log statistics."),
+];
+
+const EXIT_STATUS: Entries = &[
+    ("0", "Success. A mount in the background answers by then."),
+    (
+        "1",
+        "Something asked for did not work; each failure is named on stderr.",
+    ),
+    ("2", "The arguments make no sense."),
+    (
+        "3",
+        "The file is no disc image, or is damaged or incomplete, or needs what plainiso does not do.",
+    ),
+    ("4", "The mountpoint cannot be used."),
+    (
+        "5",
+        "FUSE is not there or refuses, or a permission is missing.",
+    ),
+    (
+        "1, 32",
+        "As helper of mount(8): wrong usage, and a mount that did not work.",
+    ),
+];
+
+const ENVIRONMENT: Entries = &[
+    ("PLAINISO_PASSWORD", "The password of encrypted images."),
+    (
+        "RUST_LOG",
+        "What to log, such as debug or plainiso=debug,warn. Wins over -v, -q and -d.",
+    ),
+    (
+        "NO_COLOR",
+        "When set, help and usage messages have no colours.",
+    ),
+    (
+        "NOTIFY_SOCKET",
+        "Where systemd waits for READY=1 and STOPPING=1. In a service of Type=notify, mount with -f.",
+    ),
+];
+
+const FILES: Entries = &[
+    (
+        "/etc/fuse.conf",
+        "Must hold user_allow_other for users other than root who mount with allow_other.",
+    ),
+    (
+        "/sbin/mount.plainiso",
+        "A link to plainiso makes mount -t plainiso and the type plainiso in /etc/fstab work.",
+    ),
+    (
+        "NAME.pwd",
+        "Its first line is the password of the image beside it.",
+    ),
+];
+
+const EXAMPLES: Entries = &[
+    (
+        "plainiso mount ~/discs ~/plain",
+        "Show a folder of compressed images as plain ones.",
+    ),
+    (
+        "plainiso Game.cso /mnt",
+        "Show a single image: /mnt/Game.iso.",
+    ),
+    ("plainiso umount ~/plain", "End it."),
+    (
+        "/srv/discs  /srv/plain  plainiso  allow_other,nofail  0 0",
+        "The same as a line of /etc/fstab; fuse.plainiso as type works without the link.",
+    ),
+    (
+        "plainiso cat Game.zso | sha256sum",
+        "Sum up the plain bytes without unpacking.",
+    ),
+];

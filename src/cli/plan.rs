@@ -1,0 +1,341 @@
+//! What a mount needs, checked before anything is mounted.
+
+use std::{
+    fs, io,
+    path::{self, Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{log::Verbosity, options::Settings, password};
+use crate::{
+    Error, ErrorKind, Result, cache::BlockCache, format::Password, fs as filesystem,
+    fuse::session::MountOptions, image::Image,
+};
+
+/// A mount as the arguments ask for it.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) sources: Vec<PathBuf>,
+    pub(super) mountpoint: PathBuf,
+    pub(super) settings: Settings,
+    pub(super) mode: Mode,
+    pub(super) verbosity: Verbosity,
+    pub(super) log_file: Option<PathBuf>,
+    pub(super) ready_fd: Option<u32>,
+}
+
+/// How far to go, and where to stay.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Mode {
+    /// Return when the mount answers, and leave it to a process in the background.
+    Background,
+    /// Return when it is unmounted.
+    Foreground,
+    /// Check everything, mount nothing.
+    Fake,
+}
+
+/// A mount that nothing visible stands against. All paths are absolute.
+#[derive(Debug)]
+pub(super) struct Plan {
+    sources: Vec<PathBuf>,
+    mountpoint: PathBuf,
+    shape: Shape,
+    settings: Settings,
+    /// What decodes encrypted images, if it was given.
+    pub(super) password: Option<Password>,
+}
+
+/// What the mount's root is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Shape {
+    Directory,
+    File,
+}
+
+impl Plan {
+    /// Checks sources and mountpoint against each other.
+    ///
+    /// # Errors
+    /// `Io` for a source that is not there, what opening says of an only image, `Mountpoint` for the rest.
+    pub(super) fn new(request: &Request, password: Option<Password>) -> Result<Self> {
+        let sources = request.sources.iter().map(|source| check_source(source));
+        let sources: Vec<PathBuf> = sources.collect::<Result<_>>()?;
+        let (mountpoint, shape) = check_mountpoint(request, &sources)?;
+        for source in &sources {
+            check_apart(source, &mountpoint)?;
+        }
+        let password = match &sources[..] {
+            [image] if image.is_file() => open_once(image, password)?,
+            _ => password,
+        };
+        Ok(Self {
+            sources,
+            mountpoint,
+            shape,
+            settings: request.settings.clone(),
+            password,
+        })
+    }
+
+    /// What the filesystem and the session need.
+    pub(super) fn into_parts(self) -> (filesystem::Options, MountOptions) {
+        let settings = self.settings;
+        let source_name = self.sources[0].to_string_lossy().into_owned();
+        let session = MountOptions {
+            mountpoint: self.mountpoint,
+            source_name: settings.fsname.unwrap_or(source_name),
+            allow_other: settings.allow_other,
+            allow_root: settings.allow_root,
+            default_permissions: settings.default_permissions,
+            auto_unmount: settings.auto_unmount,
+            nonempty: settings.nonempty,
+            flags: settings.flags,
+            threads: settings.threads,
+            readahead: settings.readahead,
+        };
+        let filesystem = filesystem::Options {
+            sources: self.sources,
+            root_is_file: self.shape == Shape::File,
+            naming: settings.naming,
+            images_only: settings.images_only,
+            follow_links: settings.follow_links,
+            uid: settings.uid,
+            gid: settings.gid,
+            umask: settings.umask,
+            cache: Arc::new(BlockCache::new(settings.cache)),
+            password: self.password,
+        };
+        (filesystem, session)
+    }
+}
+
+/// An absolute path of a source that is there and can be read.
+fn check_source(source: &Path) -> Result<PathBuf> {
+    let cannot = |e| Error::io(e, "cannot open the source").in_file(source);
+    let metadata = fs::metadata(source).map_err(cannot)?;
+    if metadata.is_dir() {
+        fs::read_dir(source).map_err(cannot)?;
+    } else if metadata.is_file() {
+        fs::File::open(source).map_err(cannot)?;
+    } else {
+        let message = "the source is neither a file nor a folder";
+        return Err(Error::new(ErrorKind::Usage, message).in_file(source));
+    }
+    path::absolute(source).map_err(cannot)
+}
+
+/// The mountpoint without links, and whether it is a directory or a file.
+fn check_mountpoint(request: &Request, sources: &[PathBuf]) -> Result<(PathBuf, Shape)> {
+    let wanted = &request.mountpoint;
+    let refuse = |message: &str| Err(mountpoint_error(wanted, message));
+    if request.settings.mkdir && !wanted.exists() {
+        if request.mode == Mode::Fake {
+            let missing = path::absolute(wanted).map_err(|err| unreachable(wanted, &err))?;
+            return Ok((missing, Shape::Directory));
+        }
+        fs::create_dir_all(wanted).map_err(|err| unreachable(wanted, &err))?;
+    }
+    let metadata = fs::metadata(wanted).map_err(|err| unreachable(wanted, &err))?;
+    let mountpoint = fs::canonicalize(wanted).map_err(|err| unreachable(wanted, &err))?;
+    if metadata.is_dir() {
+        return Ok((mountpoint, Shape::Directory));
+    }
+    if !metadata.is_file() {
+        return refuse("the mountpoint is neither a directory nor a regular file");
+    }
+    match sources {
+        [image] if image.is_file() => Ok((mountpoint, Shape::File)),
+        _ => refuse("the mountpoint is a file, where only a single image can be mounted"),
+    }
+}
+
+fn mountpoint_error(mountpoint: &Path, message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Mountpoint, message).in_file(mountpoint)
+}
+
+fn unreachable(mountpoint: &Path, err: &io::Error) -> Error {
+    let hint = match err.raw_os_error() {
+        Some(libc::ENOENT) => ": create it, or mount with -o mkdir",
+        Some(libc::ENOTCONN) => ": a mount whose process is gone is in the way, unmount it first",
+        _ => "",
+    };
+    mountpoint_error(
+        mountpoint,
+        format!("cannot use the mountpoint: {err}{hint}"),
+    )
+}
+
+/// A source that the mount covers, or that holds the mount, would be read through the mount itself: every reader
+/// would wait for its own answer.
+fn check_apart(source: &Path, mountpoint: &Path) -> Result<()> {
+    let source = fs::canonicalize(source)
+        .map_err(|e| Error::io(e, "cannot open the source").in_file(source))?;
+    let source_name = source.display().to_string();
+    let source_name = source_name.escape_debug();
+    let message = match () {
+        () if source == mountpoint => "the mountpoint is the source itself".into(),
+        () if source.starts_with(mountpoint) => {
+            format!("the source {source_name} lies below the mountpoint, which would hide it")
+        }
+        () if mountpoint.starts_with(&source) => {
+            format!(
+                "the mountpoint lies inside the source {source_name}, which would contain itself"
+            )
+        }
+        () => return Ok(()),
+    };
+    let message = format!("{message}; choose a mountpoint beside it");
+    Err(mountpoint_error(mountpoint, message))
+}
+
+/// Opens an only image, so that a damaged one is no empty mount. Returns the password to mount with.
+fn open_once(image: &Path, given: Option<Password>) -> Result<Option<Password>> {
+    let password = password::ForImage::new(image, given.as_ref());
+    Image::open(image, Arc::new(BlockCache::new(0)), &|| password.find())?;
+    let typed = password.into_typed();
+    Ok(given.or(typed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::options::{self, OptionFlags, Sloppiness};
+
+    fn request(sources: &[&Path], mountpoint: &Path, options: &str) -> Request {
+        let flags = OptionFlags::default();
+        Request {
+            sources: sources.iter().map(|source| source.to_path_buf()).collect(),
+            mountpoint: mountpoint.to_path_buf(),
+            settings: options::read(&[options.into()], &flags, Sloppiness::Strict).unwrap(),
+            mode: Mode::Background,
+            verbosity: Verbosity::Usual,
+            log_file: None,
+            ready_fd: None,
+        }
+    }
+
+    fn folder() -> (tempfile::TempDir, PathBuf, PathBuf, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().canonicalize().unwrap();
+        let (library, mountpoint, image) =
+            (path.join("lib"), path.join("mnt"), path.join("lib/a.iso"));
+        fs::create_dir(&library).unwrap();
+        fs::create_dir(&mountpoint).unwrap();
+        let mut plain = vec![0; 40_000];
+        plain[0x8001..0x8006].copy_from_slice(b"CD001");
+        fs::write(&image, plain).unwrap();
+        (dir, library, mountpoint, image)
+    }
+
+    fn refusal(sources: &[&Path], mountpoint: &Path, options: &str) -> (ErrorKind, String) {
+        let err = Plan::new(&request(sources, mountpoint, options), None).unwrap_err();
+        (err.kind(), err.to_string())
+    }
+
+    #[test]
+    fn a_folder_or_an_image_goes_to_a_directory_and_an_image_to_a_file() {
+        let (_dir, library, mountpoint, image) = folder();
+        let target = library.with_file_name("target.iso");
+        fs::write(&target, "").unwrap();
+        for (source, mountpoint, shape) in [
+            (&library, &mountpoint, Shape::Directory),
+            (&image, &mountpoint, Shape::Directory),
+            (&image, &target, Shape::File),
+        ] {
+            let plan = Plan::new(&request(&[source], mountpoint, ""), None).unwrap();
+            assert_eq!(plan.shape, shape);
+            let (filesystem, session) = plan.into_parts();
+            assert_eq!(filesystem.root_is_file, shape == Shape::File);
+            assert_eq!(session.source_name, source.to_str().unwrap());
+        }
+    }
+
+    #[test]
+    fn refuses_a_file_as_mountpoint_of_a_folder_or_of_two_images() {
+        let (_dir, library, mountpoint, image) = folder();
+        let target = mountpoint.join("x");
+        fs::write(&target, "").unwrap();
+        for sources in [
+            &[library.as_path()][..],
+            &[image.as_path(), image.as_path()],
+        ] {
+            let (kind, message) = refusal(sources, &target, "");
+            assert_eq!(kind, ErrorKind::Mountpoint);
+            assert!(message.ends_with("where only a single image can be mounted"));
+        }
+    }
+
+    #[test]
+    fn refuses_a_mountpoint_that_is_not_there_unless_it_may_make_it() {
+        let (_dir, library, mountpoint, _image) = folder();
+        let missing = mountpoint.join("deep/er");
+        let (kind, message) = refusal(&[&library], &missing, "");
+        assert_eq!(kind, ErrorKind::Mountpoint);
+        assert!(
+            message.ends_with("create it, or mount with -o mkdir"),
+            "{message}"
+        );
+        Plan::new(&request(&[&library], &missing, "mkdir"), None).unwrap();
+        assert!(missing.is_dir());
+    }
+
+    #[test]
+    fn a_fake_mount_makes_no_mountpoint() {
+        let (_dir, library, mountpoint, _image) = folder();
+        let missing = mountpoint.join("x");
+        let mut request = request(&[&library], &missing, "mkdir");
+        request.mode = Mode::Fake;
+        Plan::new(&request, None).unwrap();
+        assert!(!missing.exists());
+    }
+
+    #[test]
+    fn refuses_a_mount_over_or_inside_its_source() {
+        let (dir, library, _mountpoint, image) = folder();
+        let inside = library.join("mnt");
+        fs::create_dir(&inside).unwrap();
+        for (source, mountpoint, why) in [
+            (
+                &library,
+                library.as_path(),
+                "the mountpoint is the source itself",
+            ),
+            (
+                &image,
+                image.as_path(),
+                "the mountpoint is the source itself",
+            ),
+            (&image, library.as_path(), "lies below the mountpoint"),
+            (&library, dir.path(), "lies below the mountpoint"),
+            (
+                &library,
+                inside.as_path(),
+                "the mountpoint lies inside the source",
+            ),
+        ] {
+            let (kind, message) = refusal(&[source], mountpoint, "");
+            assert_eq!(kind, ErrorKind::Mountpoint);
+            assert!(message.contains(why), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_image_is_refused_alone_and_not_among_others() {
+        let (_dir, library, mountpoint, image) = folder();
+        fs::write(&image, "no image at all").unwrap();
+        let (kind, message) = refusal(&[&image], &mountpoint, "");
+        assert_eq!(kind, ErrorKind::UnknownFormat);
+        assert!(message.contains("a.iso: "), "{message}");
+        Plan::new(&request(&[&library], &mountpoint, ""), None).unwrap();
+        Plan::new(&request(&[&image, &library], &mountpoint, ""), None).unwrap();
+    }
+
+    #[test]
+    fn refuses_a_source_that_is_not_there_by_name() {
+        let (_dir, _library, mountpoint, _image) = folder();
+        let (kind, message) = refusal(&[Path::new("/no/such")], &mountpoint, "");
+        assert_eq!(kind, ErrorKind::Io);
+        assert_eq!(message, "/no/such: cannot open the source");
+    }
+}
