@@ -115,7 +115,7 @@ pub(super) struct InfoArguments {
     /// Answer with a JSON array, one object for each image.
     #[arg(long)]
     pub(super) json: bool,
-    /// Read the password of encrypted images from the first line of this file.
+    /// Read the password of encrypted images from this file.
     #[arg(long, value_name = "PATH")]
     pub(super) password_file: Option<PathBuf>,
 }
@@ -124,7 +124,7 @@ pub(super) struct InfoArguments {
 pub(super) struct CatArguments {
     /// An image file. Of a split set, the first file.
     pub(super) image: PathBuf,
-    /// Read the password of an encrypted image from the first line of this file.
+    /// Read the password of an encrypted image from this file.
     #[arg(long, value_name = "PATH")]
     pub(super) password_file: Option<PathBuf>,
 }

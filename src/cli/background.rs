@@ -102,7 +102,7 @@ impl Child {
     /// # Errors
     /// `Io` when it cannot be read.
     pub(super) fn password(&self) -> Result<Option<Password>> {
-        password::from_reader(self.stdin.lock())
+        password::from_pipe(self.stdin.lock())
             .map_err(|e| Error::io(e, "cannot read the password from the starter"))
     }
 

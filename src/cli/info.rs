@@ -44,7 +44,8 @@ struct ChecksumLine {
     value: Option<String>,
 }
 
-/// Tells what each image is. One that cannot be opened is reported, and the others still shown.
+/// Tells what each image is. One that cannot be opened is reported, and the others still shown; so is one whose
+/// label cannot be read, without it.
 ///
 /// # Errors
 /// `Io` when stdout refuses; what a password file reports.
@@ -53,7 +54,14 @@ pub(super) fn run(arguments: &InfoArguments) -> Result<Exit> {
     let mut tally = Tally::default();
     let mut infos = Vec::new();
     for path in &arguments.images {
-        match inspect(path, given.as_ref()) {
+        let info = open(path, given.as_ref()).map(|image| {
+            let label = label::read(&image).unwrap_or_else(|err| {
+                tally.failed(&err.in_context("cannot read the label").in_file(path));
+                None
+            });
+            Info::new(path, &image, label)
+        });
+        match info {
             Ok(info) => infos.push(info),
             Err(err) => tally.failed(&err.in_file(path)),
         }
@@ -74,15 +82,10 @@ pub(super) fn run(arguments: &InfoArguments) -> Result<Exit> {
     Ok(tally.exit())
 }
 
-fn inspect(path: &Path, given: Option<&Password>) -> Result<Info> {
+fn open(path: &Path, given: Option<&Password>) -> Result<Image> {
     let password = password::ForImage::new(path, given);
     let cache = Arc::new(BlockCache::new(1 << 20));
-    let image = Image::open(path, cache, &|| password.find())?;
-    let label = label::read(&image).unwrap_or_else(|err| {
-        log::report(&err.in_context("cannot read the label").in_file(path));
-        None
-    });
-    Ok(Info::new(path, &image, label))
+    Image::open(path, cache, &|| password.find())
 }
 
 impl Info {

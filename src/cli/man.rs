@@ -1,6 +1,6 @@
 //! `man` and `completions`: generated from the definitions that read the arguments.
 
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command, CommandFactory, builder::StyledStr};
 use clap_complete::Shell;
 use clap_mangen::{
     Man,
@@ -68,15 +68,19 @@ fn commands(cli: &Command) -> Roff {
     for command in listed(cli) {
         page.control("SS", [format!("plainiso {}", command.get_name()).as_str()]);
         if let Some(about) = command.get_about() {
-            page.text([roman(about.to_string())]);
+            page.text([roman(sentence(Some(about)))]);
         }
         for arg in command.get_arguments().filter(|arg| !arg.is_hide_set()) {
             page.control("TP", []).text(heading(arg));
-            let help = arg.get_long_help().or(arg.get_help());
-            page.text([roman(help.map(ToString::to_string).unwrap_or_default())]);
+            page.text([roman(sentence(arg.get_long_help().or(arg.get_help())))]);
         }
     }
     page
+}
+
+/// Help on the terminal leaves out the last dot, a page of sentences does not.
+fn sentence(help: Option<&StyledStr>) -> String {
+    help.map(|help| format!("{help}.")).unwrap_or_default()
 }
 
 /// `-o, --long VALUE`, or a positional argument's name.

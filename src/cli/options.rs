@@ -123,6 +123,10 @@ fn read_word(settings: &mut Settings, item: &str, sloppiness: Sloppiness) -> Res
     }
     match name {
         "rw" => settings.wants_writing = true,
+        "remount" => {
+            let message = "a mount cannot be changed with remount: unmount it, and mount it again";
+            return Err(Error::new(ErrorKind::Usage, message));
+        }
         _ if PASSED_ON.contains(&name) => settings.flags.push(name.into()),
         _ if IGNORED.contains(&name) || name == "comment" || item.starts_with("x-") => {}
         _ if sloppiness == Sloppiness::IgnoreUnknown => {}

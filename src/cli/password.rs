@@ -6,7 +6,7 @@ use std::{
     fs::File,
     io::{self, IsTerminal, Read},
     os::unix::{ffi::OsStringExt, fs::PermissionsExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use zeroize::{Zeroize, Zeroizing};
@@ -16,8 +16,8 @@ use crate::{Error, ErrorKind, Result, format::Password};
 /// The variable that may hold a password.
 pub(super) const VARIABLE: &str = "PLAINISO_PASSWORD";
 
-/// The longest password file that is read, in bytes. No format knows longer passwords.
-const MAX_FILE: u64 = 4096;
+/// Bytes of a password file that are read. No format knows longer passwords.
+const MAX_LEN: usize = 4096;
 
 /// The password that was given for all images: from `file`, or from the environment.
 ///
@@ -31,10 +31,10 @@ pub(super) fn given(file: Option<&Path>) -> Result<Option<Password>> {
     Ok(value.map(|value| Password::new(value.into_vec())))
 }
 
-/// The first line of a password file, without its line end.
+/// What a password file holds, without the line end.
 ///
 /// # Errors
-/// `Io` when it cannot be read, `Password` when its first line is empty.
+/// `Io` when it cannot be read, `Password` when it is empty.
 pub(super) fn from_file(path: &Path) -> Result<Password> {
     let cannot = |e| Error::io(e, "cannot read the password file").in_file(path);
     let file = File::open(path).map_err(cannot)?;
@@ -46,26 +46,31 @@ pub(super) fn from_file(path: &Path) -> Result<Password> {
             path.escape_debug()
         );
     }
-    from_reader(file).map_err(cannot)?.ok_or_else(|| {
-        let message = "the first line of the password file is empty";
-        Error::new(ErrorKind::Password, message).in_file(path)
-    })
+    let bytes = all_of(file).map_err(cannot)?;
+    let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+    match line.strip_suffix(b"\r").unwrap_or(line) {
+        b"" => {
+            let message = "the password file is empty";
+            Err(Error::new(ErrorKind::Password, message).in_file(path))
+        }
+        password => Ok(Password::new(password.to_vec())),
+    }
 }
 
-/// The first line of what `reader` brings; `None` when it is empty.
+/// A password that another process of ours gives; `None` when it gives none.
 ///
 /// # Errors
 /// Those of the reader.
-pub(super) fn from_reader(reader: impl Read) -> io::Result<Option<Password>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
-    reader.take(MAX_FILE).read_to_end(&mut bytes)?;
-    let end = bytes
-        .iter()
-        .position(|&b| b == b'\n')
-        .unwrap_or(bytes.len());
-    let line = &bytes[..end];
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    Ok((!line.is_empty()).then(|| Password::new(line.to_vec())))
+pub(super) fn from_pipe(reader: impl Read) -> io::Result<Option<Password>> {
+    let bytes = all_of(reader)?;
+    Ok((!bytes.is_empty()).then(|| Password::new(bytes.to_vec())))
+}
+
+/// Reads into memory that is wiped, and that does not grow and leave copies behind.
+fn all_of(reader: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_LEN + 1));
+    reader.take(MAX_LEN as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// A password for one image: the one beside it, the one given for all, or the one that the user types.
@@ -91,9 +96,11 @@ impl<'a> ForImage<'a> {
     /// # Errors
     /// Those of [`from_file`], and `Io` when the prompt cannot be shown.
     pub(super) fn find(&self) -> Result<Option<Password>> {
-        let beside = self.image.with_extension("pwd");
-        if beside.is_file() {
-            return from_file(&beside).map(Some);
+        let mut longer = self.image.as_os_str().to_owned();
+        longer.push(".pwd");
+        let beside = [PathBuf::from(longer), self.image.with_extension("pwd")];
+        if let Some(beside) = beside.iter().find(|path| path.is_file()) {
+            return from_file(beside).map(Some);
         }
         if let Some(given) = self.given {
             return Ok(Some(Password::new(given.bytes().to_vec())));
@@ -121,5 +128,63 @@ impl<'a> ForImage<'a> {
         let password = Password::new(typed.as_bytes().to_vec());
         typed.zeroize();
         Ok(password)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_password_file_loses_its_line_end_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        for (text, password) in [
+            (&b"secret"[..], &b"secret"[..]),
+            (b"secret\n", b"secret"),
+            (b" secret \r\n", b" secret "),
+            (b"\xff\n\n", b"\xff\n"),
+        ] {
+            fs::write(&path, text).unwrap();
+            assert_eq!(from_file(&path).unwrap().bytes(), password);
+        }
+    }
+
+    #[test]
+    fn rejects_an_empty_password_file_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.pwd");
+        fs::write(&path, "\n").unwrap();
+        let err = from_file(&path).unwrap_err();
+        assert_eq!(err.kind(), ErrorKind::Password);
+        assert!(
+            err.to_string()
+                .ends_with("x.pwd: the password file is empty")
+        );
+    }
+
+    #[test]
+    fn the_file_beside_an_image_goes_before_the_password_for_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let image = dir.path().join("game.isz");
+        let given = Password::new(b"given".to_vec());
+        let find = || {
+            let password = ForImage::new(&image, Some(&given)).find().unwrap();
+            password.unwrap().bytes().to_vec()
+        };
+        assert_eq!(find(), b"given");
+        fs::write(dir.path().join("game.pwd"), "short").unwrap();
+        assert_eq!(find(), b"short");
+        fs::write(dir.path().join("game.isz.pwd"), "long").unwrap();
+        assert_eq!(find(), b"long");
+    }
+
+    #[test]
+    fn an_empty_pipe_gives_no_password() {
+        assert!(from_pipe(&b""[..]).unwrap().is_none());
+        let given = from_pipe(&b"a\n"[..]).unwrap().unwrap();
+        assert_eq!(given.bytes(), b"a\n");
     }
 }

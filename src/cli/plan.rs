@@ -130,9 +130,12 @@ fn check_mountpoint(request: &Request, sources: &[PathBuf]) -> Result<(PathBuf, 
     let wanted = &request.mountpoint;
     let refuse = |message: &str| Err(mountpoint_error(wanted, message));
     if request.settings.mkdir && !wanted.exists() {
+        let missing = path::absolute(wanted).map_err(|err| unreachable(wanted, &err))?;
         if request.mode == Mode::Fake {
-            let missing = path::absolute(wanted).map_err(|err| unreachable(wanted, &err))?;
             return Ok((missing, Shape::Directory));
+        }
+        for source in sources {
+            check_apart(source, &missing)?;
         }
         fs::create_dir_all(wanted).map_err(|err| unreachable(wanted, &err))?;
     }

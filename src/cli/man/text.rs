@@ -42,7 +42,8 @@ const MOUNT_OPTIONS: &[&str] = &[
     "Every mount option that is listed above as a flag is also a word of the comma list behind -o, so that it can \
      stand in /etc/fstab: --cache 256m is -o cache=256m. A backslash takes the meaning from the comma behind it.",
     "The words dev, suid, exec, atime and their opposites are passed on. The other words of mount(8) (defaults, \
-     noauto, nofail, user, _netdev, x-*, ...) are ignored. rw mounts read-only nevertheless, and says so.",
+     noauto, nofail, user, _netdev, x-*, ...) are ignored. rw mounts read-only nevertheless, and says so; mount(8) \
+     passes it on unless fstab says ro.",
     "In the background, log messages go to syslog. Where no syslog listens they are lost, unless --log-file names a \
      file.",
     "--ready-fd N expects a pipe or a file that the caller opened for writing. Read from it up to the end of the \
@@ -53,7 +54,7 @@ const MOUNT: &[&str] = &[
     "Game.zso is shown as Game.iso. Where a plain file of that name stands beside it, or two images would get one \
      name, the compressed ones keep their whole name: Game.zso.iso. Other files are shown unchanged. The later files \
      of a split set are hidden. A damaged image is listed and cannot be opened; the log says why.",
-    "The password of an encrypted image is the first line of a file of the same name with the ending .pwd beside it; \
+    "The password of an encrypted image is the text of a file of the same name with the ending .pwd beside it; \
      else the one that --password-file or PLAINISO_PASSWORD gives. For a single image, plainiso asks on the terminal.",
 ];
 
@@ -115,7 +116,7 @@ const FILES: Entries = &[
     ),
     (
         "NAME.pwd",
-        "Its first line is the password of the image beside it.",
+        "Its text, without the line end, is the password of the image beside it.",
     ),
 ];
 
@@ -130,7 +131,7 @@ const EXAMPLES: Entries = &[
     ),
     ("plainiso umount ~/plain", "End it."),
     (
-        "/srv/discs  /srv/plain  plainiso  allow_other,nofail  0 0",
+        "/srv/discs  /srv/plain  plainiso  ro,allow_other,nofail  0 0",
         "The same as a line of /etc/fstab; fuse.plainiso as type works without the link.",
     ),
     (

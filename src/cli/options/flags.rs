@@ -32,7 +32,9 @@ impl clap::Args for OptionFlags {
 }
 
 fn flag(word: &Word) -> Arg {
-    let arg = Arg::new(word.name).long(word.name).help(word.help);
+    let arg = Arg::new(word.name)
+        .long(word.name)
+        .help(word.help.trim_end_matches('.'));
     match word.value_name() {
         Some(value) => arg.value_name(value).action(ArgAction::Set),
         None => arg.action(ArgAction::SetTrue),

@@ -140,7 +140,7 @@ pub(in crate::cli) static WORDS: &[Word] = &[
     value(
         "password-file",
         "PATH",
-        "Read the password of encrypted images from the first line of this file.",
+        "Read the password of encrypted images from this file.",
         |s, text| {
             s.password_file = Some(text.into());
             Ok(())

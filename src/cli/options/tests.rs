@@ -100,6 +100,13 @@ fn a_sloppy_mount_ignores_unknown_words_but_not_wrong_values() {
 }
 
 #[test]
+fn rejects_a_remount_even_when_sloppy() {
+    let lists = ["remount".to_owned()];
+    let err = read(&lists, &OptionFlags::default(), Sloppiness::IgnoreUnknown).unwrap_err();
+    assert!(err.to_string().contains("unmount it, and mount it again"));
+}
+
+#[test]
 fn rejects_values_that_break_their_rule() {
     for (list, rule) in [
         ("uid=bob", "mount option uid is 'bob', not a number"),
