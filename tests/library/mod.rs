@@ -1,0 +1,165 @@
+//! What the tests share: the embedded sample library, its list, and a mount of the real binary.
+
+#![allow(dead_code, reason = "every test program uses its own part of this")]
+
+use std::{
+    env, fs,
+    fs::File,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::Arc,
+};
+
+use plainiso::{Result, cache::BlockCache, format::Password, image::Image};
+use sha2::{Digest, Sha256};
+
+/// The crate's own folder.
+pub(crate) const CRATE: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The program under test.
+pub(crate) const PLAINISO: &str = env!("CARGO_BIN_EXE_plainiso");
+
+/// One image of the sample library, as `tests/fixtures/manifest.tsv` lists it.
+#[derive(Debug)]
+pub(crate) struct Fixture {
+    /// Where the image stands.
+    pub(crate) path: PathBuf,
+    /// Its path below a mount of the library.
+    pub(crate) shown: String,
+    /// Plain bytes.
+    pub(crate) size: u64,
+    /// Of the plain bytes; `None` when the image is damaged.
+    pub(crate) sha256: Option<String>,
+    /// The name in `FORMATS`.
+    pub(crate) format: String,
+}
+
+/// The folder that the fixtures stand in.
+pub(crate) fn folder() -> PathBuf {
+    Path::new(CRATE).join("tests/fixtures/library")
+}
+
+/// All images of the sample library.
+pub(crate) fn fixtures() -> Vec<Fixture> {
+    rows(&Path::new(CRATE).join("tests/fixtures/manifest.tsv"))
+        .into_iter()
+        .map(|row| Fixture {
+            path: folder().join(&row[0]),
+            shown: row[1].clone(),
+            size: row[2].parse().unwrap(),
+            sha256: Some(row[3].clone()).filter(|sha| sha != "damaged"),
+            format: row[4].clone(),
+        })
+        .collect()
+}
+
+/// The lines of a table below its heading, each cut at its tabs.
+pub(crate) fn rows(table: &Path) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(table).unwrap();
+    let cells = |line: &str| line.split('\t').map(String::from).collect();
+    text.lines().skip(1).map(cells).collect()
+}
+
+/// Opens an image with a cache of its own. A password is taken from `NAME.pwd` beside it.
+pub(crate) fn open(path: &Path) -> Result<Image> {
+    let beside = path.with_extension("pwd");
+    open_with(path, &|| {
+        Ok(fs::read_to_string(&beside)
+            .ok()
+            .map(|text| Password::new(text.trim_end().into())))
+    })
+}
+
+/// Opens an image with a cache of its own and a way to get a password.
+pub(crate) fn open_with(
+    path: &Path,
+    password: &dyn Fn() -> Result<Option<Password>>,
+) -> Result<Image> {
+    Image::open(path, Arc::new(BlockCache::new(4 << 20)), password)
+}
+
+/// All plain bytes of an image.
+pub(crate) fn whole(image: &Image) -> Result<Vec<u8>> {
+    let mut plain = vec![0; usize::try_from(image.size()).unwrap()];
+    let n = image.read_at(&mut plain, 0)?;
+    assert_eq!(n, plain.len(), "a read of everything must not be short");
+    Ok(plain)
+}
+
+/// SHA-256 in lower-case hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let digest = Sha256::digest(bytes);
+    digest.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
+}
+
+/// Whether this machine can mount. Says why not; where CI sets `PLAINISO_REQUIRE_FUSE`, that is a failure.
+pub(crate) fn fuse_is_there() -> bool {
+    let device = File::options().read(true).write(true).open("/dev/fuse");
+    let Err(why) = device else { return true };
+    assert!(
+        env::var_os("PLAINISO_REQUIRE_FUSE").is_none(),
+        "/dev/fuse is required here: {why}"
+    );
+    eprintln!("left out: /dev/fuse cannot be opened ({why})");
+    false
+}
+
+/// A mount of the real binary, unmounted when dropped.
+pub(crate) struct Mount {
+    at: tempfile::TempDir,
+}
+
+impl Mount {
+    /// Mounts `source` at a folder of its own.
+    pub(crate) fn of(source: &Path) -> Self {
+        Self::with(source, &[])
+    }
+
+    /// Mounts with further arguments.
+    pub(crate) fn with(source: &Path, arguments: &[&str]) -> Self {
+        let at = tempfile::tempdir().unwrap();
+        let mut command = Command::new(PLAINISO);
+        command
+            .arg("mount")
+            .args(arguments)
+            .arg(source)
+            .arg(at.path());
+        succeed(&mut command);
+        Self { at }
+    }
+
+    /// Where it is mounted.
+    pub(crate) fn path(&self) -> &Path {
+        self.at.path()
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let mut umount = Command::new(PLAINISO);
+        umount.arg("umount").arg("-z").arg(self.path());
+        let done = umount.output().is_ok_and(|output| output.status.success());
+        if !done {
+            let _ = Command::new("umount").arg("-l").arg(self.path()).output();
+        }
+    }
+}
+
+/// Runs a command that must succeed, and returns what it printed.
+pub(crate) fn succeed(command: &mut Command) -> Output {
+    let output = command
+        .output()
+        .unwrap_or_else(|why| panic!("{command:?}: {why}"));
+    assert!(
+        output.status.success(),
+        "{command:?} ended with {}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
