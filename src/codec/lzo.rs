@@ -205,7 +205,7 @@ mod tests {
         let run = (any::<u8>(), 1..3000_usize).prop_map(|(byte, n)| (vec![byte], n));
         let fresh = prop_oneof![3 => noise, 1 => run];
         let piece = (fresh, any::<Index>(), 0..60_usize);
-        vec(piece, 1..400).prop_map(|pieces| {
+        vec(piece, 1..150).prop_map(|pieces| {
             let mut plain = Vec::new();
             for ((fresh, times), from, len) in pieces {
                 plain.extend(fresh.repeat(times));
