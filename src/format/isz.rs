@@ -202,7 +202,7 @@ impl Index {
         }
         if self.chunks.odd_zeroes != 0 {
             notes.push(format!(
-                "{} chunks of zeroes give a length that is neither 0 nor theirs",
+                "chunks of zeroes whose length is neither 0 nor the chunk's: {}",
                 self.chunks.odd_zeroes
             ));
         }

@@ -58,9 +58,11 @@ enum Verdict {
 
 fn judge(map: &Map, source: &dyn Source, header: &Header) -> Result<Verdict> {
     let blocks = 0..map.geometry().blocks();
-    let compressed = |&block: &u64| matches!(map.locate(block).codec, Codec::Zlib | Codec::Bzip2);
     let mut failure = None;
-    for block in blocks.filter(compressed).take(WITNESSES) {
+    for block in blocks
+        .filter(|&block| is_witness(map, block))
+        .take(WITNESSES)
+    {
         match plain(map, source, block) {
             Ok(_) => return Ok(Verdict::Right),
             Err(err) if err.kind() == ErrorKind::Io => return Err(err),
@@ -71,6 +73,12 @@ fn judge(map: &Map, source: &dyn Source, header: &Header) -> Result<Verdict> {
         Some((block, err)) => Ok(Verdict::Wrong(format!("with it, chunk {block}: {err}"))),
         None => judge_stored(map, source, header),
     }
+}
+
+/// Whether a chunk is compressed, so that it decodes with the right key only, and long enough to be encrypted at all.
+fn is_witness(map: &Map, block: u64) -> bool {
+    let stored = map.locate(block);
+    stored.len >= 16 && matches!(stored.codec, Codec::Zlib | Codec::Bzip2)
 }
 
 /// For images of which no chunk is compressed.

@@ -1,10 +1,11 @@
 use std::{ffi::OsStr, sync::Arc};
 
-use proptest::prelude::*;
+use proptest::{prelude::*, sample::Index as Anywhere};
 
 use super::*;
 use crate::{cache::BlockCache, codec::Codec, format::Password, image::Image};
 
+mod real;
 mod rejects;
 mod sets;
 mod writer;
@@ -263,7 +264,7 @@ fn recipes() -> impl Strategy<Value = Recipe> {
 
 proptest! {
     #[test]
-    fn any_read_equals_the_slice(recipe in recipes(), reads in prop::collection::vec((any::<prop::sample::Index>(), 0..70_000_usize), 1..8)) {
+    fn any_read_equals_the_slice(recipe in recipes(), reads in prop::collection::vec((any::<Anywhere>(), 0..70_000_usize), 1..8)) {
         let password = recipe.key.as_ref().map(|(_, password)| &password[..]);
         let image = image(open_with(&recipe.write(), password).unwrap());
         prop_assert_eq!(image.size(), recipe.plain.len() as u64);
@@ -277,7 +278,11 @@ proptest! {
     }
 
     #[test]
-    fn damage_never_panics(recipe in recipes(), damage in prop::collection::vec((any::<prop::sample::Index>(), 0..400_usize, any::<u8>()), 1..6)) {
+    fn damage_never_panics_nor_points_outside(
+        recipe in recipes(),
+        damage in prop::collection::vec((any::<Anywhere>(), 0..400_usize, any::<u8>()), 0..6),
+        cut in prop::option::of((any::<Anywhere>(), any::<Anywhere>())),
+    ) {
         let password = recipe.key.as_ref().map(|(_, password)| &password[..]);
         let mut files = recipe.write();
         for (file, at, byte) in damage {
@@ -286,11 +291,18 @@ proptest! {
                 *old = byte;
             }
         }
+        if let Some((file, len)) = cut {
+            let file = file.index(files.0.len());
+            let bytes = &mut files.0[file].1;
+            bytes.truncate(len.index(bytes.len() + 1));
+        }
         let _ = super::probe(&files.0[0].1);
         if let Ok(opened) = open_with(&files, password) {
             let image = image(opened);
             let mut out = vec![0; 9000];
             for block in (0..image.geometry().blocks()).take(50) {
+                let stored = image.locate(block);
+                prop_assert!(stored.at + u64::from(stored.len) <= image.stored_size());
                 let _ = image.read_at(&mut out, image.geometry().span(block).start);
             }
         }

@@ -218,7 +218,20 @@ fn notes_a_chunk_of_zeroes_with_another_length() {
     let opened = open_files(&with_entry(4, 5)).unwrap();
     assert_eq!(
         opened.details.notes,
-        ["1 chunks of zeroes give a length that is neither 0 nor theirs"]
+        ["chunks of zeroes whose length is neither 0 nor the chunk's: 1"]
+    );
+}
+
+#[test]
+fn notes_a_table_that_contradicts_the_stored_size() {
+    let mut recipe = recipe();
+    recipe.codecs = vec![Codec::Zlib];
+    let mut files = recipe.write();
+    files.first()[52] ^= 1;
+    let notes = open_files(&files).unwrap().details.notes;
+    assert!(
+        notes[0].contains(" stored bytes, the header says "),
+        "{notes:?}"
     );
 }
 
@@ -289,6 +302,15 @@ fn rejects_a_wrong_password_by_the_checksum_when_no_chunk_is_compressed() {
         opened.details.notes,
         ["nothing in the image tells whether the password is right"]
     );
+}
+
+#[test]
+fn a_chunk_too_short_to_be_encrypted_does_not_make_the_password_right() {
+    let mut recipe = encrypted(vec![Codec::Raw, Codec::Zlib]);
+    recipe.sector = 32;
+    recipe.plain = [&disc(95)[512 * 16..][..4096], &[b'a'; 32]].concat();
+    let found = refusal_with(&recipe, Some(b"Secret"));
+    assert!(found.contains("the image's CRC-32 is "), "{found}");
 }
 
 #[test]
