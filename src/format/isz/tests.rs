@@ -210,56 +210,53 @@ fn every_key_length_reads_back() {
 }
 
 fn recipes() -> impl Strategy<Value = Recipe> {
-    let codec = prop_oneof![
-        Just(Codec::Zero),
-        Just(Codec::Raw),
-        Just(Codec::Zlib),
-        Just(Codec::Bzip2)
-    ];
-    let names = prop_oneof![
-        Just(Names::Extensions),
-        Just(Names::TwoDigits),
-        Just(Names::ThreeDigits)
-    ];
-    let form = (
-        1..200_usize,
-        1..9_u32,
-        47..=255_u8,
-        prop_oneof![Just(0), 2..=8_usize],
-    );
-    let key = prop::option::of((prop_oneof![Just(16), Just(24), Just(32)], any::<[u8; 5]>()));
-    let rest = (
-        prop::collection::vec(codec, 1..5),
-        any::<[bool; 2]>(),
+    let split = prop::option::of(0..20_000_u64);
+    (forms(), keys(), split).prop_map(|(recipe, key, split)| Recipe {
         key,
-        prop::option::of(0..20_000_u64),
-        names,
-    );
-    (form, rest).prop_map(
-        |(
-            (sectors, per_block, header_size, entry_len),
-            (codecs, [masked, zero_gives_length], key, split, names),
-        )| {
-            let block = per_block * 512;
-            Recipe {
-                header_size,
-                entry_len,
-                masked,
-                block,
-                codecs: if entry_len == 0 {
-                    vec![Codec::Raw]
-                } else {
-                    codecs
-                },
-                zero_gives_length,
-                key: key.map(|(len, password)| (len, password.to_vec())),
-                // No chunk may lie in three files, and there are at most 100.
-                split: split.map(|room| room + u64::from(block) * 3),
-                names,
-                ..Recipe::new(disc(sectors))
-            }
+        // No chunk may lie in three files, and there are at most 100.
+        split: split.map(|room| room + u64::from(recipe.block) * 3),
+        ..recipe
+    })
+}
+
+fn keys() -> impl Strategy<Value = Option<(usize, Vec<u8>)>> {
+    let password = prop::collection::vec(any::<u8>(), 1..40);
+    prop::option::of((prop::sample::select(vec![16, 24, 32]), password))
+}
+
+/// Single files without encryption.
+fn forms() -> impl Strategy<Value = Recipe> {
+    let all = vec![Codec::Zero, Codec::Raw, Codec::Zlib, Codec::Bzip2];
+    let codecs = prop::collection::vec(prop::sample::select(all), 1..5);
+    let sizes = (1..200_usize, 1..9_u32, 47..=255_u8);
+    let names = prop::sample::select(vec![
+        Names::Extensions,
+        Names::TwoDigits,
+        Names::ThreeDigits,
+    ]);
+    let form =
+        |((sectors, per_block, header_size), codecs, names, masked, zero_gives_length)| Recipe {
+            block: per_block * 512,
+            header_size,
+            codecs,
+            names,
+            masked,
+            zero_gives_length,
+            ..Recipe::new(disc(sectors))
+        };
+    let tabled = (sizes, codecs, names, any::<bool>(), any::<bool>()).prop_map(form);
+    let entry_len = prop_oneof![Just(0), 2..=8_usize];
+    (tabled, entry_len).prop_map(|(recipe, entry_len)| match entry_len {
+        0 => Recipe {
+            entry_len,
+            codecs: vec![Codec::Raw],
+            ..recipe
         },
-    )
+        _ => Recipe {
+            entry_len,
+            ..recipe
+        },
+    })
 }
 
 proptest! {

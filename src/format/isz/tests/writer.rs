@@ -80,42 +80,25 @@ impl Recipe {
             .map(|(i, plain)| self.chunk(i, plain))
             .collect();
         let table: Vec<u8> = chunks.iter().flat_map(|chunk| self.entry(chunk)).collect();
-        let lens: Vec<u64> = chunks
-            .iter()
-            .map(|chunk| chunk.stored.len() as u64)
-            .collect();
-        let data: Vec<u8> = chunks
-            .iter()
-            .flat_map(|chunk| chunk.stored.clone())
-            .collect();
-        let pieces = self.pieces(&lens);
-        let has_segments = self.split.is_some() && self.entry_len > 0;
-        let segments_len = if has_segments {
-            (pieces.len() + 1) * 24
-        } else {
-            0
+        let pieces = self.pieces(&chunks);
+        let segments_len = match self.split {
+            Some(_) if self.entry_len > 0 => (pieces.len() + 1) * 24,
+            _ => 0,
         };
-        let header = usize::from(self.header_size);
-        let data_at = header + segments_len + table.len();
-        let segments = if has_segments {
-            self.segments(&pieces, data_at)
-        } else {
-            Vec::new()
-        };
-        let mut files = Vec::new();
+        let data_at = usize::from(self.header_size) + segments_len + table.len();
+        let mut segments = self.segments(&pieces, data_at);
+        segments.truncate(segments_len);
+        let tables = [self.mask(segments), self.mask(table)].concat();
+        let data: Vec<u8> = chunks.into_iter().flat_map(|chunk| chunk.stored).collect();
         let mut rest = &data[..];
-        for (number, piece) in pieces.iter().enumerate() {
-            let mut file = self.header(number, segments_len, data_at, &data);
-            if number == 0 {
-                file.extend(self.mask(segments.clone()));
-                file.extend(self.mask(table.clone()));
-            }
+        let file = |(number, piece): (usize, &Piece)| {
             let (now, later) = rest.split_at(piece.len as usize);
-            file.extend(now);
             rest = later;
-            files.push((self.name(number), file));
-        }
-        Files(files)
+            let header = self.header(number, segments_len, data_at, &data);
+            let tables = if number == 0 { &tables[..] } else { &[] };
+            (self.name(number), [&header, tables, now].concat())
+        };
+        Files(pieces.iter().enumerate().map(file).collect())
     }
 
     fn chunk(&self, i: usize, plain: &[u8]) -> Written {
@@ -172,7 +155,11 @@ impl Recipe {
     }
 
     /// Cuts the chunk data every `split` bytes, as no chunk may lie in three files.
-    fn pieces(&self, lens: &[u64]) -> Vec<Piece> {
+    fn pieces(&self, chunks: &[Written]) -> Vec<Piece> {
+        let lens: Vec<u64> = chunks
+            .iter()
+            .map(|chunk| chunk.stored.len() as u64)
+            .collect();
         let all: u64 = lens.iter().sum();
         let room = self.split.unwrap_or(all).max(1);
         let mut pieces = Vec::new();
