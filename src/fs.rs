@@ -4,14 +4,11 @@ use std::{
     ffi::{OsStr, OsString},
     path::PathBuf,
     sync::Arc,
-    time::SystemTime,
 };
 
 use crate::{
     Error, ErrorKind, Result,
-    cache::BlockCache,
     catalog::{self, Catalog, Directory, Item, Listing},
-    format::Password,
 };
 
 mod attributes;
@@ -19,120 +16,15 @@ mod handles;
 mod inodes;
 mod opened;
 mod stats;
+mod types;
 mod xattrs;
 
 pub use crate::catalog::Naming;
 use handles::{Handles, Snapshot};
 use inodes::{Inodes, Node};
-use opened::OpenedFile;
+use opened::{OpenedFile, Opening};
 use stats::Counters;
-
-/// An inode's number. 1 is the root; the others are made from names, so they are the same after a restart.
-pub type Ino = u64;
-
-/// The root's number.
-pub const ROOT: Ino = 1;
-
-/// What a filesystem shows, and how.
-#[derive(Debug)]
-pub struct Options {
-    /// Image files and folders, in the order given. One image file alone with `root_is_file` becomes the root itself.
-    pub sources: Vec<PathBuf>,
-    /// The mountpoint is a regular file: the root is the plain image of the only source.
-    pub root_is_file: bool,
-    /// How compressed files are named.
-    pub naming: Naming,
-    /// Leave out everything that is no image.
-    pub images_only: bool,
-    /// Follow symbolic links that leave the library.
-    pub follow_links: bool,
-    /// Owner of everything, where it is not the source's.
-    pub uid: Option<u32>,
-    /// Group of everything, where it is not the source's.
-    pub gid: Option<u32>,
-    /// Permission bits to take away from 0444 and 0555; `None` takes away what the source's own bits deny.
-    pub umask: Option<u32>,
-    /// Decoded blocks of all images together.
-    pub cache: Arc<BlockCache>,
-    /// A password for encrypted images that have no `NAME.pwd` beside them.
-    pub password: Option<Password>,
-}
-
-/// A file's attributes.
-#[derive(Clone, Debug)]
-pub struct Attributes {
-    /// Its number.
-    pub ino: Ino,
-    /// File, directory or symbolic link.
-    pub kind: Kind,
-    /// Plain bytes.
-    pub size: u64,
-    /// Bytes on disk.
-    pub stored_size: u64,
-    /// Last change of the source.
-    pub mtime: SystemTime,
-    /// Permission bits.
-    pub mode: u16,
-    /// Owner.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
-    /// Number of links; directories count their subdirectories' or say 2.
-    pub links: u32,
-}
-
-/// What an inode is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Kind {
-    /// A regular file.
-    File,
-    /// A directory.
-    Directory,
-    /// A symbolic link.
-    Link,
-}
-
-/// One line of a directory.
-#[derive(Clone, Debug)]
-pub struct DirectoryEntry {
-    /// Its name.
-    pub name: OsString,
-    /// Its number.
-    pub ino: Ino,
-    /// What it is.
-    pub kind: Kind,
-}
-
-/// An opened file.
-#[derive(Clone, Copy, Debug)]
-pub struct OpenFile {
-    /// Number for [`Filesystem::read`] and [`Filesystem::release`].
-    pub handle: u64,
-    /// The source is unchanged since the kernel last saw it, so its cached pages are still right.
-    pub unchanged: bool,
-}
-
-/// Where `SEEK_DATA` and `SEEK_HOLE` go.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Seek {
-    /// To the next data.
-    Data,
-    /// To the next hole, or the end.
-    Hole,
-}
-
-/// Room on the file system below, for statfs.
-#[derive(Clone, Copy, Debug)]
-pub struct Space {
-    /// Bytes per block.
-    pub block_size: u32,
-    /// Blocks in all.
-    pub blocks: u64,
-    /// Files in all, as far as known.
-    pub files: u64,
-    /// Longest name.
-    pub name_len: u32,
-}
+pub use types::{Attributes, DirectoryEntry, Ino, Kind, OpenFile, Options, ROOT, Seek, Space};
 
 /// The filesystem. Any number of threads may call it.
 #[derive(Debug)]
@@ -231,7 +123,8 @@ impl Filesystem {
     pub fn open(&self, ino: Ino) -> Result<OpenFile> {
         let node = self.inodes.node(ino)?;
         let found = self.find(&node)?;
-        let (opened, unchanged) = self.open_found(&node, ino, &found)?;
+        let opened = self.open_found(&node, &found)?;
+        let unchanged = node.state().keeps_pages(opened.fingerprint());
         Ok(OpenFile {
             handle: self.files.insert(opened),
             unchanged,
@@ -385,37 +278,29 @@ impl Filesystem {
         }
     }
 
-    /// Opens what an inode stands for, or shares what is open already. The flag tells whether the file is the same
-    /// as when it was opened last.
-    fn open_found(&self, node: &Node, ino: Ino, found: &Found) -> Result<(Arc<OpenedFile>, bool)> {
+    /// Opens what a name stands for, or shares what is open already.
+    fn open_found(&self, node: &Node, found: &Found) -> Result<Arc<OpenedFile>> {
         let Item::File(file) = found.item() else {
             return Err(Error::new(ErrorKind::IsADirectory, "this is no file"));
         };
         let seen = self.catalog.look(&found.directory, file)?;
-        let fingerprint = seen.stat.fingerprint;
-        let unchanged = node.state().last_opened == Some(fingerprint);
-        let shared = node.state().open.upgrade();
-        if let Some(open) = shared.filter(|open| open.fingerprint() == fingerprint) {
-            return Ok((open, unchanged));
+        if let Some(open) = node.state().shared(seen.stat.fingerprint) {
+            return Ok(open);
         }
         let counters = Arc::clone(node.state().counters.get_or_insert_default());
-        let opened = opened::Opening {
-            fingerprint,
-            attributes: self.attributes_of_file(ino, &seen),
+        let opening = Opening {
+            fingerprint: seen.stat.fingerprint,
+            attributes: self.attributes_of_file(node.ino, &seen),
             sums: [counters, Arc::clone(&self.totals)],
         };
         let path = file.path();
-        let opened = opened
-            .open(&path, &seen, &self.options)
-            .inspect_err(|err| {
-                self.totals.count_error();
-                self.catalog.reported().fault(&path, fingerprint, err);
-            })?;
-        let opened = Arc::new(opened);
-        let mut state = node.state();
-        state.open = Arc::downgrade(&opened);
-        state.last_opened = Some(fingerprint);
-        Ok((opened, unchanged))
+        let opened = opening.open(&path, &seen, &self.options);
+        let opened = opened.inspect_err(|err| {
+            let reported = self.catalog.reported();
+            self.totals.count_error();
+            reported.fault(&path, seen.first_fingerprint, err);
+        })?;
+        Ok(node.state().share(opened))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The filesystem without a kernel: what the mount promises, called as plain functions.
 
+#[path = "filesystem/formats.rs"]
+mod formats;
 #[path = "filesystem/library.rs"]
 mod library;
 
@@ -7,6 +9,8 @@ mod library;
 mod attributes;
 #[path = "filesystem/changes.rs"]
 mod changes;
+#[path = "filesystem/counting.rs"]
+mod counting;
 #[path = "filesystem/damage.rs"]
 mod damage;
 #[path = "filesystem/links.rs"]

@@ -30,6 +30,8 @@ pub struct StoredFile {
 pub struct Seen {
     /// The file on disk.
     pub stat: Stat,
+    /// Changes whenever the file, of a set the first, is replaced or written to.
+    pub first_fingerprint: u64,
     /// What it holds.
     pub probe: Probe,
 }
@@ -110,7 +112,12 @@ impl StoredFile {
             }
         }
         let role_changed = known.probe.role() != probe.role();
-        Ok((Seen { stat, probe }, role_changed))
+        let seen = Seen {
+            stat,
+            first_fingerprint: first.fingerprint,
+            probe,
+        };
+        Ok((seen, role_changed))
     }
 }
 

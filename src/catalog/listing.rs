@@ -39,7 +39,7 @@ pub(super) fn entries(catalog: &Catalog, directory: &Directory) -> Result<Vec<En
     }
     match refusal {
         Some(err) if !readable => return Err(err),
-        Some(err) => catalog.reported.note(Path::new(""), &err.sentence()),
+        Some(err) => catalog.reported.fault(Path::new(""), 0, &err),
         None => {}
     }
     Ok(merged.into_values().collect())
@@ -54,17 +54,17 @@ fn merge(catalog: &Catalog, merged: &mut BTreeMap<Box<OsStr>, Entry>, entries: V
             btree_map::Entry::Occupied(mut winner) => {
                 match (&mut winner.get_mut().item, entry.item) {
                     (Item::Directory(places), Item::Directory(more)) => places.extend(more),
-                    (winner, loser) => report_hidden(catalog, winner, &loser),
+                    (winner, loser) => report_hidden(catalog, &winner.path(), &loser.path()),
                 }
             }
         }
     }
 }
 
-fn report_hidden(catalog: &Catalog, winner: &Item, loser: &Item) {
-    let winner = winner.path().display().to_string();
+fn report_hidden(catalog: &Catalog, winner: &Path, loser: &Path) {
+    let winner = winner.display().to_string();
     let what = format!("not shown, because {} has its name", winner.escape_debug());
-    catalog.reported.note(&loser.path(), &what);
+    catalog.reported.note(loser, &what);
 }
 
 /// A file of a folder, before it has its name.
@@ -92,11 +92,16 @@ fn folder(catalog: &Catalog, place: &Arc<Place>) -> Result<Vec<Entry>> {
     Ok(show(catalog, place, found))
 }
 
-/// Files that the user named one by one. They are shown whether they are there or not.
+/// Files that the user named one by one. They are shown whether they are there or not; of two with the same name
+/// in different folders, the first.
 fn named_files(catalog: &Catalog, files: &[PathBuf]) -> Vec<Entry> {
     let mut found: Vec<Found> = Vec::new();
     for path in files {
         let name = path.file_name().unwrap_or(path.as_os_str());
+        if let Some(winner) = found.iter().find(|found| found.name == name) {
+            report_hidden(catalog, Path::new(&winner.stored), path);
+            continue;
+        }
         let interest = match Interest::of_name(name) {
             Interest::Nothing => Interest::Named,
             interest => interest,

@@ -10,43 +10,44 @@ use std::{
 use super::StableHash;
 use crate::Error;
 
-/// So many files are remembered: 1 MiB at 16 bytes each.
+/// So many sentences are remembered: 1 MiB at 16 bytes each.
 const MOST: usize = 1 << 16;
 
-/// Logs a sentence about a file once for each state of the file.
+/// Logs each sentence about a file once for each state of the file.
 #[derive(Debug, Default)]
 pub struct Reported(Mutex<HashMap<u64, u64>>);
 
 impl Reported {
-    /// Warns about a file, unless that was done for the same `fingerprint` before. After 65,536 files it says that
-    /// no more are logged.
+    /// Warns about a file, unless the same was said about the same `fingerprint` of it before. After 65,536 such
+    /// sentences it says that no more are logged.
     pub fn fault(&self, path: &Path, fingerprint: u64, err: &Error) {
-        if self.is_new(path, fingerprint) {
-            log::warn!("{}", err.sentence());
+        let sentence = err.sentence();
+        if self.is_new(path, &sentence, fingerprint) {
+            log::warn!("{sentence}");
         }
     }
 
-    /// Says something about a file, likewise once.
-    pub fn note(&self, path: &Path, what: &str) {
-        if self.is_new(path, StableHash::new().bytes(what.as_bytes()).finish()) {
+    /// Says something about a file, once.
+    pub(super) fn note(&self, path: &Path, what: &str) {
+        if self.is_new(path, what, 0) {
             let path = path.display().to_string();
             log::warn!("{}: {what}", path.escape_debug());
         }
     }
 
-    fn is_new(&self, path: &Path, fingerprint: u64) -> bool {
+    fn is_new(&self, path: &Path, sentence: &str, fingerprint: u64) -> bool {
+        let path = path.as_os_str().as_bytes();
+        let key = StableHash::new().bytes(path).bytes(sentence.as_bytes());
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = StableHash::new().bytes(path.as_os_str().as_bytes());
-        let full = known.len() >= MOST;
-        if let Some(known) = known.get_mut(&file.finish()) {
+        if let Some(known) = known.get_mut(&key.finish()) {
             return std::mem::replace(known, fingerprint) != fingerprint;
         }
-        if full {
+        if known.len() >= MOST {
             return false;
         }
-        known.insert(file.finish(), fingerprint);
+        known.insert(key.finish(), fingerprint);
         if known.len() == MOST {
-            log::warn!("faults of further files are not logged, {MOST} files were");
+            log::warn!("further faults are not logged, {MOST} were");
         }
         true
     }

@@ -39,7 +39,9 @@ pub(super) struct State {
     /// The file that it is, while it is open.
     pub(super) open: Weak<OpenedFile>,
     /// The state of the file when it was opened last.
-    pub(super) last_opened: Option<u64>,
+    last_opened: Option<u64>,
+    /// A file that bore the name before, while it is still open.
+    older: Option<Weak<OpenedFile>>,
     /// What was done with it, without what is open.
     pub(super) counters: Option<Arc<Counters>>,
 }
@@ -120,6 +122,35 @@ impl Node {
     /// What hangs on it. The lock is held to copy or change a field, never during I/O.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// What is open in this state of the file.
+    pub(super) fn shared(&self, fingerprint: u64) -> Option<Arc<OpenedFile>> {
+        let open = self.open.upgrade();
+        open.filter(|open| open.fingerprint() == fingerprint)
+    }
+
+    /// Takes note of a newly opened file, and returns what all share who have it open.
+    pub(super) fn share(&mut self, opened: OpenedFile) -> Arc<OpenedFile> {
+        if let Some(shared) = self.shared(opened.fingerprint()) {
+            return shared;
+        }
+        let opened = Arc::new(opened);
+        let before = std::mem::replace(&mut self.open, Arc::downgrade(&opened));
+        if before.strong_count() > 0 {
+            self.older = Some(before);
+        }
+        opened
+    }
+
+    /// Takes note that a reader opens the file, and returns whether all pages that the kernel may have of it are
+    /// of this state. They are not while readers of an older file go on, nor at the first open after that.
+    pub(super) fn keeps_pages(&mut self, fingerprint: u64) -> bool {
+        let pages_are_of_one_file = self.older.is_none();
+        self.older = self.older.take().filter(|older| older.strong_count() > 0);
+        self.last_opened.replace(fingerprint) == Some(fingerprint) && pages_are_of_one_file
     }
 }
 

@@ -131,6 +131,7 @@ impl OpenedFile {
                     .ok_or_else(behind),
             },
             Content::Image(_) => Err(behind()),
+            Content::PassThrough(_) if i64::try_from(at).is_err() => Err(behind()),
             Content::PassThrough(file) => {
                 let to = match to {
                     Seek::Data => rustix::fs::SeekFrom::Data(at),
@@ -197,9 +198,13 @@ fn open_plain(path: &Path) -> Result<File> {
 }
 
 fn read_fully(file: &File, out: &mut [u8], at: u64) -> Result<usize> {
+    // Positions are signed for the operating system; no file reaches that far.
+    if i64::try_from(at.saturating_add(out.len() as u64)).is_err() {
+        return Ok(0);
+    }
     let mut done = 0;
     while done < out.len() {
-        match file.read_at(&mut out[done..], at.saturating_add(done as u64)) {
+        match file.read_at(&mut out[done..], at + done as u64) {
             Ok(0) => break,
             Ok(n) => done += n,
             Err(err) if err.kind() == io::ErrorKind::Interrupted => {}

@@ -83,10 +83,7 @@ fn ratio(stored: u64, plain: u64) -> String {
 
 fn block_size(filesystem: &Filesystem, ino: Ino, found: &Found) -> Result<usize> {
     let node = filesystem.inodes.node(ino)?;
-    let last_opened = node.state().last_opened;
-    let (opened, _) = filesystem.open_found(&node, ino, found)?;
-    // Only a reader's open says that the kernel's pages belong to this state of the file.
-    node.state().last_opened = last_opened;
+    let opened = filesystem.open_found(&node, found)?;
     Ok(opened
         .image()
         .map_or(0, |image| image.geometry().largest_block()))

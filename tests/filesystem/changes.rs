@@ -1,1 +1,161 @@
-//! Tests.
+//! What a library's changes do to a mount.
+
+use std::{
+    fs,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
+use plainiso::{ErrorKind, fs::ROOT};
+
+use crate::{
+    formats::{cso, isz_set},
+    library::{Library, contents, find, names, volume},
+};
+
+#[test]
+fn files_that_come_and_go_are_seen_at_the_next_look() {
+    let library = Library::with(&[("a", b"")]);
+    let filesystem = library.mount();
+    for i in 0..200 {
+        assert_eq!(names(&filesystem, ROOT), ["a"], "round {i}");
+        library.put("b", b"");
+        assert_eq!(names(&filesystem, ROOT), ["a", "b"], "round {i}");
+        fs::remove_file(library.path("b")).unwrap();
+    }
+}
+
+#[test]
+fn a_file_that_grows_into_an_image_becomes_one() {
+    let image = cso(&volume(40_000));
+    let library = Library::with(&[("Game.cso", &image[..10]), ("plain.iso", b"")]);
+    let filesystem = library.mount();
+    assert!(contents(&filesystem, "Game.iso").is_err());
+    library.put("Game.cso", &image);
+    library.put("plain.iso", &image);
+    for name in ["Game.iso", "plain.iso"] {
+        assert_eq!(contents(&filesystem, name).unwrap(), volume(40_000));
+    }
+}
+
+#[test]
+fn a_missing_part_is_found_when_it_arrives() {
+    let plain = volume(20 * 2048);
+    let [first, second] = isz_set(&plain, 18);
+    let library = Library::with(&[("Game.isz", &first)]);
+    let filesystem = library.mount();
+    let err = contents(&filesystem, "Game.iso").unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::MissingPart);
+    library.put("Game.i01", &second);
+    assert_eq!(contents(&filesystem, "Game.iso").unwrap(), plain);
+    assert_eq!(names(&filesystem, ROOT), ["Game.iso"]);
+}
+
+#[test]
+fn pages_are_kept_across_opens_while_the_source_is_unchanged() {
+    let library = Library::with(&[("Game.cso", &cso(&volume(40_000)))]);
+    let filesystem = library.mount();
+    let ino = find(&filesystem, "Game.iso").unwrap().ino;
+    let unchanged = || {
+        let opened = filesystem.open(ino).unwrap();
+        filesystem.release(opened.handle);
+        opened.unchanged
+    };
+    assert!(!unchanged());
+    assert!(unchanged());
+    library.put("Game.cso", &cso(&volume(50_000)));
+    assert!(!unchanged());
+    assert!(unchanged());
+}
+
+#[test]
+fn an_open_file_stays_the_old_one_when_another_takes_its_name() {
+    let library = Library::with(&[("Game.cso", &cso(&volume(40_000)))]);
+    let filesystem = library.mount();
+    let ino = find(&filesystem, "Game.iso").unwrap().ino;
+    let old = filesystem.open(ino).unwrap();
+    library.put("new", &cso(&vec![7; 50_000]));
+    fs::rename(library.path("new"), library.path("Game.cso")).unwrap();
+    assert_eq!(find(&filesystem, "Game.iso").unwrap().size, 50_000);
+    assert_eq!(contents(&filesystem, "Game.iso").unwrap(), vec![7; 50_000]);
+    let mut out = vec![0; 40_000];
+    assert_eq!(filesystem.read(old.handle, &mut out, 0).unwrap(), 40_000);
+    assert_eq!(out, volume(40_000));
+    assert!(
+        !filesystem.open(ino).unwrap().unchanged,
+        "old pages may be there"
+    );
+    filesystem.release(old.handle);
+    assert!(
+        !filesystem.open(ino).unwrap().unchanged,
+        "old pages may be there"
+    );
+    assert!(filesystem.open(ino).unwrap().unchanged);
+}
+
+#[test]
+fn a_removed_file_that_is_open_keeps_its_attributes_and_bytes() {
+    let library = Library::with(&[("Game.cso", &cso(&volume(40_000)))]);
+    let filesystem = library.mount();
+    let ino = find(&filesystem, "Game.iso").unwrap().ino;
+    let handle = filesystem.open(ino).unwrap().handle;
+    fs::remove_file(library.path("Game.cso")).unwrap();
+    assert_eq!(
+        find(&filesystem, "Game.iso").unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
+    assert_eq!(filesystem.attributes(ino).unwrap().size, 40_000);
+    assert_eq!(filesystem.read(handle, &mut [0; 100], 0).unwrap(), 100);
+    filesystem.release(handle);
+    assert_eq!(
+        filesystem.attributes(ino).unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
+}
+
+#[test]
+fn a_folder_that_is_gone_is_not_found_and_comes_back() {
+    let library = Library::with(&[("sub/x", b"1")]);
+    let filesystem = library.mount();
+    let sub = find(&filesystem, "sub").unwrap().ino;
+    fs::remove_dir_all(library.path("sub")).unwrap();
+    assert_eq!(
+        filesystem.attributes(sub).unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
+    assert_eq!(
+        filesystem.open_directory(sub).unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
+    library.put("sub/y", b"2");
+    assert_eq!(names(&filesystem, sub), ["y"]);
+}
+
+#[test]
+fn a_rescan_lists_every_folder_again() {
+    let library = Library::with(&[("x", b"1")]);
+    let filesystem = library.mount();
+    assert_eq!(names(&filesystem, ROOT), ["x"]);
+    filesystem.rescan();
+    assert_eq!(names(&filesystem, ROOT), ["x"]);
+}
+
+#[test]
+fn a_folder_may_change_while_it_is_listed() {
+    let library = Library::with(&[("a.cso", &cso(&volume(40_000)))]);
+    let filesystem = library.mount();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                library.put("b.cso", &cso(&volume(33_000)));
+                fs::remove_file(library.path("b.cso")).unwrap();
+            }
+        });
+        for _ in 0..200 {
+            assert!(names(&filesystem, ROOT).contains(&"a.iso".to_string()));
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(names(&filesystem, ROOT), ["a.iso"]);
+}
