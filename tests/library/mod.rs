@@ -96,6 +96,29 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     })
 }
 
+/// More images of more tools, for machines that have them.
+pub(crate) fn vectors() -> Option<PathBuf> {
+    let folder = Path::new(CRATE).join("../shared/vectors");
+    if !folder.is_dir() {
+        eprintln!("left out: ../shared is not there");
+        return None;
+    }
+    Some(folder)
+}
+
+/// The one image that a mount shows in a folder; the parts of its set must not be there beside the image.
+pub(crate) fn only_iso_in(folder: &Path) -> PathBuf {
+    let entries = fs::read_dir(folder).unwrap();
+    let is_image = |path: &PathBuf| path.extension().is_none_or(|ext| ext != "pwd");
+    let shown: Vec<_> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(is_image)
+        .collect();
+    assert_eq!(shown.len(), 1, "{shown:?}");
+    assert_eq!(shown[0].extension().unwrap(), "iso");
+    shown[0].clone()
+}
+
 /// Whether this machine can mount. Says why not; where CI sets `PLAINISO_REQUIRE_FUSE`, that is a failure.
 pub(crate) fn fuse_is_there() -> bool {
     let device = File::options().read(true).write(true).open("/dev/fuse");
