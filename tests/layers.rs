@@ -59,9 +59,9 @@ fn complaints(file: &str, text: &str) -> Vec<String> {
             complaints.push(format!("{file} uses crate::{target}: {why}"));
         }
     }
-    for name in format_siblings_named(file, &code) {
+    for name in other_formats_named(file, &code) {
         complaints.push(format!(
-            "{file} uses super::{name}, another room on its floor"
+            "{file} uses format::{name}, another room on its floor"
         ));
     }
     complaints
@@ -71,7 +71,8 @@ fn complaints(file: &str, text: &str) -> Vec<String> {
 fn may_use(file: &str, room: &str, target: &str) -> Result<(), String> {
     let from_root = FROM_THE_ROOT.iter().find(|(name, _)| *name == target);
     let target = from_root.map_or(target, |(_, room)| room);
-    if target == room && !is_one_format(file) {
+    // What formats may use of their own floor is checked by name, in `other_formats_named`.
+    if target == room {
         return Ok(());
     }
     // The root and the program stand outside the house and see all of it.
@@ -103,33 +104,36 @@ fn room_of(file: &str) -> &str {
     first.strip_suffix(".rs").unwrap_or(first)
 }
 
-/// Formats stand beside each other below the registry; what they share with it comes through `super`.
-fn is_one_format(file: &str) -> bool {
-    file.starts_with("format/")
+/// The formats that a format's file names. It may use the registry's types and its three functions, and its own
+/// modules; another format it must not know.
+fn other_formats_named(file: &str, code: &str) -> Vec<String> {
+    let Some(own) = file.strip_prefix("format/") else {
+        return Vec::new();
+    };
+    let own = own.split(['/', '.']).next().unwrap_or(own);
+    let mut names = paths_after(code, "format::");
+    names.extend(paths_after(code, "crate::format::"));
+    if !own_modules_follow(file) {
+        names.extend(paths_after(code, "super::"));
+    }
+    let formats = formats();
+    names.retain(|name| formats.contains(name) && name != own);
+    names
 }
 
-/// The formats that a format's own file names through `super`, such as `super::cso`.
-fn format_siblings_named(file: &str, code: &str) -> Vec<String> {
-    let is_direct_child = is_one_format(file) && file.matches('/').count() == 1;
-    if !is_direct_child {
-        return Vec::new();
-    }
-    let of_the_registry = |name: &String| {
-        name.starts_with(char::is_lowercase)
-            && !matches!(name.as_str(), "open" | "detect" | "probe")
-    };
-    paths_after(code, "super::")
-        .into_iter()
-        .filter(of_the_registry)
-        .filter(|name| !is_test_helper(code, name))
+/// The files of `src/format/`.
+fn formats() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/format");
+    let stem = |path: PathBuf| path.file_stem().unwrap().to_str().unwrap().to_string();
+    fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| stem(entry.unwrap().path()))
         .collect()
 }
 
-/// `use super::*` in a test module reaches the file itself, and so does a path to a module declared there.
-fn is_test_helper(code: &str, name: &str) -> bool {
-    ["fn ", "mod ", "const ", "static "]
-        .iter()
-        .any(|item| code.contains(&format!("{item}{name}")))
+/// In `format/isz/table.rs`, `super::` is the format itself and not the registry.
+fn own_modules_follow(file: &str) -> bool {
+    file.matches('/').count() > 1
 }
 
 /// The first names behind every `crate::`, grouped imports taken apart.
@@ -242,7 +246,11 @@ fn two_rooms_on_one_floor_do_not_know_each_other() {
         complaints("format/jso.rs", "use crate::format::cso;").len(),
         1
     );
+    let grouped = "use crate::{codec::Codec, format::{isz::Header, Details}};";
+    assert_eq!(complaints("format/jso.rs", grouped).len(), 1);
     assert!(complaints("format/jso.rs", "use super::{Details, Format};").is_empty());
+    let types = "use crate::{Error, format::{Password, isz::table}};";
+    assert!(complaints("format/isz/cipher.rs", types).is_empty());
 }
 
 #[test]
