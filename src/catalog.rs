@@ -83,7 +83,7 @@ pub struct Listing {
 #[derive(Debug)]
 pub struct Entry {
     /// The shown name.
-    pub name: Box<OsStr>,
+    pub name: Arc<OsStr>,
     /// What bears it.
     pub item: Item,
 }

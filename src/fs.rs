@@ -77,7 +77,7 @@ impl Filesystem {
             index,
         };
         let mut attributes = self.attributes_of(ROOT, &found)?;
-        attributes.ino = self.inodes.look_up(parent, &found.directory, name);
+        attributes.ino = self.inodes.look_up(parent, &found.directory, found.name());
         Ok(attributes)
     }
 
@@ -93,7 +93,7 @@ impl Filesystem {
         let found = self.find(&node);
         match found.and_then(|found| self.attributes_of(ino, &found)) {
             Err(err) if err.kind() == ErrorKind::NotFound => {
-                let open = node.state().open.upgrade();
+                let open = node.with_state(|state| state.open.upgrade());
                 open.map_or(Err(err), |open| Ok(open.attributes().clone()))
             }
             result => result,
@@ -124,7 +124,7 @@ impl Filesystem {
         let node = self.inodes.node(ino)?;
         let found = self.find(&node)?;
         let opened = self.open_found(&node, &found)?;
-        let unchanged = node.state().keeps_pages(opened.fingerprint());
+        let unchanged = node.with_state(|state| state.keeps_pages(opened.fingerprint()));
         Ok(OpenFile {
             handle: self.files.insert(opened),
             unchanged,
@@ -240,6 +240,10 @@ struct Found {
 }
 
 impl Found {
+    fn name(&self) -> &Arc<OsStr> {
+        &self.listing.entries()[self.index].name
+    }
+
     fn item(&self) -> &Item {
         &self.listing.entries()[self.index].item
     }
@@ -268,14 +272,13 @@ impl Filesystem {
         let Item::Directory(places) = found.item() else {
             return Err(Error::new(ErrorKind::NotADirectory, "this is no directory"));
         };
-        let mut state = node.state();
-        match &state.below {
-            Some(below) if below.is_made_of(places) => Ok(Arc::clone(below)),
+        Ok(node.with_state(|state| match &state.below {
+            Some(below) if below.is_made_of(places) => Arc::clone(below),
             _ => {
                 let below = Arc::new(Directory::of(places.clone()));
-                Ok(Arc::clone(state.below.insert(below)))
+                Arc::clone(state.below.insert(below))
             }
-        }
+        }))
     }
 
     /// Opens what a name stands for, or shares what is open already.
@@ -284,10 +287,11 @@ impl Filesystem {
             return Err(Error::new(ErrorKind::IsADirectory, "this is no file"));
         };
         let seen = self.catalog.look(&found.directory, file)?;
-        if let Some(open) = node.state().shared(seen.stat.fingerprint) {
+        let shared = node.with_state(|state| state.shared(seen.stat.fingerprint));
+        if let Some(open) = shared {
             return Ok(open);
         }
-        let counters = Arc::clone(node.state().counters.get_or_insert_default());
+        let counters = node.with_state(|state| Arc::clone(state.counters.get_or_insert_default()));
         let opening = Opening {
             fingerprint: seen.stat.fingerprint,
             attributes: self.attributes_of_file(node.ino, &seen),
@@ -300,7 +304,7 @@ impl Filesystem {
             self.totals.count_error();
             reported.fault(&path, seen.first_fingerprint, err);
         })?;
-        Ok(node.state().share(opened))
+        Ok(node.with_state(|state| state.share(opened)))
     }
 }
 

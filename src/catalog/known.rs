@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::{Place, Reported, stat::Stat};
@@ -18,10 +18,17 @@ use crate::{
 pub struct StoredFile {
     pub(super) folder: Arc<Place>,
     /// Relative to `folder`, or absolute.
-    pub(super) stored: Box<OsStr>,
-    /// The later files of a set, relative to `folder` or absolute.
-    pub(super) parts: Box<[PathBuf]>,
+    pub(super) stored: Arc<OsStr>,
+    /// Only for files whose content matters, which keeps the others small.
+    pub(super) candidate: Option<Box<Candidate>>,
+}
+
+/// A file whose content matters.
+#[derive(Debug)]
+pub(super) struct Candidate {
     pub(super) interest: Interest,
+    /// The later files of a set, relative to the folder or absolute.
+    pub(super) parts: Vec<PathBuf>,
     pub(super) known: Mutex<Known>,
 }
 
@@ -97,27 +104,36 @@ impl StoredFile {
     pub(super) fn look(&self, reported: &Reported) -> Result<(Seen, bool)> {
         let path = self.path();
         let first = Stat::of_file(&path)?;
-        let known = *self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut probe = known.probe;
-        if self.interest != Interest::Nothing && known.fingerprint != first.fingerprint {
-            probe = Probe::of(&path, self.interest, first.fingerprint, reported);
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            known.fingerprint = first.fingerprint;
-            known.probe = probe;
+        let mut seen = Seen {
+            stat: first,
+            first_fingerprint: first.fingerprint,
+            probe: Probe::PassThrough,
+        };
+        let Some(candidate) = &self.candidate else {
+            return Ok((seen, false));
+        };
+        let before = *candidate.known();
+        seen.probe = before.probe;
+        if before.fingerprint != first.fingerprint {
+            seen.probe = Probe::of(&path, candidate.interest, first.fingerprint, reported);
+            *candidate.known() = Known {
+                fingerprint: first.fingerprint,
+                probe: seen.probe,
+            };
         }
-        let mut stat = first;
-        for part in &self.parts {
+        for part in &candidate.parts {
             if let Ok(part) = Stat::of_file(&self.folder.path().join(part)) {
-                stat = stat.and(&part);
+                seen.stat = seen.stat.and(&part);
             }
         }
-        let role_changed = known.probe.role() != probe.role();
-        let seen = Seen {
-            stat,
-            first_fingerprint: first.fingerprint,
-            probe,
-        };
-        Ok((seen, role_changed))
+        Ok((seen, before.probe.role() != seen.probe.role()))
+    }
+}
+
+impl Candidate {
+    /// The lock is held to copy or change what is known, never during I/O.
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reads folders and decides what they show.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, btree_map},
+    collections::{HashMap, HashSet},
     ffi::{OsStr, OsString},
     fs::{self, DirEntry, Metadata},
     path::{Path, PathBuf},
@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     Catalog, Directory, Entry, Item, Place, Probe, StoredFile,
-    known::{Interest, Known},
+    known::{Candidate, Interest, Known},
     names::{self, Role, SetKey},
     refused,
     stat::Stat,
@@ -22,17 +22,14 @@ use crate::{
 
 /// What a directory shows, sorted by name: its folders in their order, where the first with a name wins.
 pub(super) fn entries(catalog: &Catalog, directory: &Directory) -> Result<Vec<Entry>> {
-    let mut merged = BTreeMap::new();
+    let mut entries = named_files(catalog, &directory.files);
     let mut readable = !directory.files.is_empty() || directory.places.is_empty();
     let mut refusal = None;
-    if !directory.files.is_empty() {
-        merge(catalog, &mut merged, named_files(catalog, &directory.files));
-    }
     for place in &directory.places {
         match folder(catalog, place) {
-            Ok(entries) => {
+            Ok(more) => {
                 readable = true;
-                merge(catalog, &mut merged, entries);
+                entries.extend(more);
             }
             Err(err) => refusal = Some(err),
         }
@@ -42,23 +39,20 @@ pub(super) fn entries(catalog: &Catalog, directory: &Directory) -> Result<Vec<En
         Some(err) => catalog.reported.fault(Path::new(""), 0, &err),
         None => {}
     }
-    Ok(merged.into_values().collect())
+    // The sort is stable, so that the first source stays the first.
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    entries.dedup_by(|later, first| later.name == first.name && merge(catalog, first, later));
+    entries.shrink_to_fit();
+    Ok(entries)
 }
 
-fn merge(catalog: &Catalog, merged: &mut BTreeMap<Box<OsStr>, Entry>, entries: Vec<Entry>) {
-    for entry in entries {
-        match merged.entry(entry.name.clone()) {
-            btree_map::Entry::Vacant(vacant) => {
-                vacant.insert(entry);
-            }
-            btree_map::Entry::Occupied(mut winner) => {
-                match (&mut winner.get_mut().item, entry.item) {
-                    (Item::Directory(places), Item::Directory(more)) => places.extend(more),
-                    (winner, loser) => report_hidden(catalog, &winner.path(), &loser.path()),
-                }
-            }
-        }
+/// Adds an entry to one of the same name, or says why not. Always true: it is merged.
+fn merge(catalog: &Catalog, first: &mut Entry, later: &mut Entry) -> bool {
+    match (&mut first.item, &mut later.item) {
+        (Item::Directory(places), Item::Directory(more)) => places.append(more),
+        (winner, loser) => report_hidden(catalog, &winner.path(), &loser.path()),
     }
+    true
 }
 
 fn report_hidden(catalog: &Catalog, winner: &Path, loser: &Path) {
@@ -88,7 +82,8 @@ fn folder(catalog: &Catalog, place: &Arc<Place>) -> Result<Vec<Entry>> {
     for entry in fs::read_dir(&place.path).map_err(cannot)? {
         found.extend(classify(catalog, place, &entry.map_err(cannot)?));
     }
-    found.sort_by(|a: &Found, b| a.name.cmp(&b.name));
+    // Later parts are counted in this order.
+    found.sort_unstable_by(|a: &Found, b| a.name.cmp(&b.name));
     Ok(show(catalog, place, found))
 }
 
@@ -216,10 +211,7 @@ fn show(catalog: &Catalog, place: &Arc<Place>, found: Vec<Found>) -> Vec<Entry> 
     let names = names::shown(&stored, catalog.options.naming);
     let entries = names.into_iter().zip(shown);
     entries
-        .map(|(name, found)| Entry {
-            name: name.into_boxed_os_str(),
-            item: found.into_item(place, &sets),
-        })
+        .map(|(name, found)| found.into_entry(name, place, &sets))
         .collect()
 }
 
@@ -325,20 +317,35 @@ impl Found {
         }
     }
 
-    fn into_item(self, place: &Arc<Place>, sets: &Sets) -> Item {
+    fn into_entry(self, name: Option<OsString>, place: &Arc<Place>, sets: &Sets) -> Entry {
         let parts = self.first_of().and_then(|key| sets.later.get(&key));
         let parts = parts.cloned().unwrap_or_default();
-        match self.kind {
+        let stored: Arc<OsStr> = self.stored.into();
+        let same = *stored == *self.name;
+        let name = match name {
+            Some(name) => name.into(),
+            None if same => Arc::clone(&stored),
+            None => self.name.into(),
+        };
+        let item = match self.kind {
             FoundKind::Directory(below) => Item::Directory(vec![below]),
-            FoundKind::Link => Item::Link(place.path.join(self.stored)),
-            FoundKind::File(interest, known) => Item::File(StoredFile {
-                folder: Arc::clone(place),
-                parts: beside(parts, &self.stored, known.probe).into(),
-                stored: self.stored.into_boxed_os_str(),
-                interest,
-                known: Mutex::new(known),
-            }),
-        }
+            FoundKind::Link => Item::Link(place.path.join(&*stored)),
+            FoundKind::File(interest, known) => {
+                let candidate = (interest != Interest::Nothing).then(|| {
+                    Box::new(Candidate {
+                        interest,
+                        parts: beside(parts, &stored, known.probe),
+                        known: Mutex::new(known),
+                    })
+                });
+                Item::File(StoredFile {
+                    folder: Arc::clone(place),
+                    stored,
+                    candidate,
+                })
+            }
+        };
+        Entry { name, item }
     }
 }
 

@@ -33,11 +33,12 @@ pub(super) enum Role {
 /// The longest name that Linux and macOS allow, in bytes.
 const LONGEST: usize = 255;
 
-/// The shown names of the files of one folder, in the order of `stored`. They depend on the set of files only.
+/// The shown names of the files of one folder, in the order of `stored`; `None` for those that keep their own. They
+/// depend on the set of files only.
 ///
 /// Names that are kept are never given to another file. Where the wish of an image is taken, or wished by another
 /// too, all that wish it get their stored name with `.iso` behind, and once more if that is taken as well.
-pub(super) fn shown(stored: &[(&OsStr, Role)], naming: Naming) -> Vec<OsString> {
+pub(super) fn shown(stored: &[(&OsStr, Role)], naming: Naming) -> Vec<Option<OsString>> {
     let kept: HashSet<&OsStr> = stored
         .iter()
         .filter(|(_, role)| *role == Role::Own)
@@ -45,7 +46,7 @@ pub(super) fn shown(stored: &[(&OsStr, Role)], naming: Naming) -> Vec<OsString> 
         .collect();
     let mut attempts = vec![usize::from(naming == Naming::Append); stored.len()];
     loop {
-        let names: Vec<OsString> = stored
+        let names: Vec<Option<OsString>> = stored
             .iter()
             .zip(&attempts)
             .map(|((name, role), &attempt)| wish(name, *role, attempt))
@@ -61,23 +62,27 @@ pub(super) fn shown(stored: &[(&OsStr, Role)], naming: Naming) -> Vec<OsString> 
 }
 
 /// The images whose names are taken. A name that is as stored is taken by no other, so it is left alone.
-fn clashes(stored: &[(&OsStr, Role)], names: &[OsString], kept: &HashSet<&OsStr>) -> Vec<usize> {
+fn clashes(
+    stored: &[(&OsStr, Role)],
+    names: &[Option<OsString>],
+    kept: &HashSet<&OsStr>,
+) -> Vec<usize> {
     let mut wishes: HashMap<&OsStr, usize> = HashMap::new();
-    for name in names {
+    for name in names.iter().flatten() {
         *wishes.entry(name).or_default() += 1;
     }
     let clashes = |&i: &usize| {
-        let (own, role) = stored[i];
-        let name = names[i].as_os_str();
-        role != Role::Own && name != own && (kept.contains(name) || wishes[name] > 1)
+        let name = names[i].as_deref();
+        let taken = |name| kept.contains(name) || wishes.get(name).is_some_and(|&n| n > 1);
+        name.is_some_and(|name| name != stored[i].0 && taken(name))
     };
     (0..names.len()).filter(clashes).collect()
 }
 
 /// The name that a file would like, then its second choice, and so on; at the end its stored name.
-fn wish(stored: &OsStr, role: Role, attempt: usize) -> OsString {
+fn wish(stored: &OsStr, role: Role, attempt: usize) -> Option<OsString> {
     let mut name = match (role, attempt) {
-        (Role::Own, _) => return stored.to_os_string(),
+        (Role::Own, _) => return None,
         (_, 0) => stripped(stored, role),
         _ => stored.to_os_string(),
     };
@@ -85,9 +90,9 @@ fn wish(stored: &OsStr, role: Role, attempt: usize) -> OsString {
         name.push(".iso");
     }
     if name.len() > LONGEST {
-        return stored.to_os_string();
+        return Some(stored.to_os_string());
     }
-    name
+    Some(name)
 }
 
 fn stripped(stored: &OsStr, role: Role) -> OsString {

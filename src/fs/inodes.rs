@@ -5,7 +5,7 @@ use std::{
     ffi::OsStr,
     os::unix::ffi::OsStrExt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak,
+        Arc, Mutex, PoisonError, RwLock, Weak,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -26,9 +26,10 @@ pub(super) struct Node {
     pub(super) ino: Ino,
     parent: Ino,
     pub(super) directory: Arc<Directory>,
-    pub(super) name: Box<OsStr>,
+    pub(super) name: Arc<OsStr>,
     lookups: AtomicU64,
-    state: Mutex<State>,
+    /// Most inodes are never opened, and so are kept small.
+    state: Mutex<Option<Box<State>>>,
 }
 
 /// What hangs on an inode.
@@ -49,7 +50,7 @@ pub(super) struct State {
 impl Inodes {
     /// Knows the root, which stands for the top or for the only file in it.
     pub(super) fn new(top: &Arc<Directory>) -> Self {
-        let root = Node::new(ROOT, ROOT, top, OsStr::new(""));
+        let root = Node::new(ROOT, ROOT, top, &Arc::from(OsStr::new("")));
         Self(RwLock::new(HashMap::from([(ROOT, Arc::new(root))])))
     }
 
@@ -71,7 +72,12 @@ impl Inodes {
     }
 
     /// Counts one lookup of the name.
-    pub(super) fn look_up(&self, parent: Ino, directory: &Arc<Directory>, name: &OsStr) -> Ino {
+    pub(super) fn look_up(
+        &self,
+        parent: Ino,
+        directory: &Arc<Directory>,
+        name: &Arc<OsStr>,
+    ) -> Ino {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let ino = number_of(&known, parent, name);
         let node = known
@@ -83,7 +89,7 @@ impl Inodes {
             moved
                 .lookups
                 .store(node.lookups.load(Ordering::Relaxed), Ordering::Relaxed);
-            *moved.state() = std::mem::take(&mut *node.state());
+            moved.with_state(|to| *to = node.with_state(std::mem::take));
             *node = Arc::new(moved);
         }
         node.lookups.fetch_add(1, Ordering::Relaxed);
@@ -108,20 +114,21 @@ impl Inodes {
 }
 
 impl Node {
-    fn new(ino: Ino, parent: Ino, directory: &Arc<Directory>, name: &OsStr) -> Self {
+    fn new(ino: Ino, parent: Ino, directory: &Arc<Directory>, name: &Arc<OsStr>) -> Self {
         Self {
             ino,
             parent,
             directory: Arc::clone(directory),
-            name: name.into(),
+            name: Arc::clone(name),
             lookups: AtomicU64::new(0),
             state: Mutex::default(),
         }
     }
 
-    /// What hangs on it. The lock is held to copy or change a field, never during I/O.
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Copies or changes what hangs on it, under a lock that must not be held during I/O.
+    pub(super) fn with_state<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        change(state.get_or_insert_default())
     }
 }
 

@@ -91,13 +91,12 @@ fn block_size(filesystem: &Filesystem, ino: Ino, found: &Found) -> Result<usize>
 
 fn image_statistics(filesystem: &Filesystem, ino: Ino) -> Result<String> {
     let node = filesystem.inodes.node(ino)?;
-    let (closed, open) = {
-        let state = node.state();
+    let (closed, open) = node.with_state(|state| {
         (
             state.counters.as_ref().map(Arc::clone),
             state.open.upgrade(),
         )
-    };
+    });
     let sum = Counters::default();
     if let Some(closed) = closed {
         sum.add(&closed);
