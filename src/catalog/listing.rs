@@ -234,11 +234,9 @@ impl Sets {
                 parts.push(PathBuf::from(&found.stored));
             }
         }
-        let images = found.iter().filter(|found| found.is_image());
-        let passwords = images.flat_map(|image| super::password_files(&image.name));
         Self {
             later,
-            passwords: passwords.collect(),
+            passwords: passwords(found),
         }
     }
 
@@ -251,6 +249,21 @@ impl Sets {
         };
         is_file && (self.passwords.contains(&found.name) || is_later())
     }
+}
+
+/// The password files of a folder whose images are there too.
+fn passwords(found: &[Found]) -> HashSet<OsString> {
+    let files = found.iter().map(|found| found.name.as_os_str());
+    let mut unused: HashSet<&OsStr> = files.filter(|file| extension_of(file) == "pwd").collect();
+    let mut passwords = HashSet::new();
+    for image in found.iter().filter(|found| found.is_image()) {
+        if unused.is_empty() {
+            break;
+        }
+        let theirs = super::password_files(&image.name).into_iter();
+        passwords.extend(theirs.filter(|file| unused.remove(file.as_os_str())));
+    }
+    passwords
 }
 
 impl Found {

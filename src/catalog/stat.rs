@@ -174,3 +174,38 @@ fn time(seconds: i64, nanos: i64) -> SystemTime {
     base.and_then(|base| base.checked_add(nanos))
         .unwrap_or(SystemTime::UNIX_EPOCH)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: u64 = 1_000_000;
+
+    /// The stamp of a folder that changed at noon, taken so many milliseconds later (or earlier).
+    fn taken(after: i64) -> FolderStamp {
+        let noon = SystemTime::UNIX_EPOCH + Duration::from_secs(NOON);
+        let distance = Duration::from_millis(after.unsigned_abs());
+        FolderStamp {
+            fingerprint: 1,
+            changed: noon,
+            taken: if after < 0 {
+                noon - distance
+            } else {
+                noon + distance
+            },
+        }
+    }
+
+    #[test]
+    fn a_listing_made_right_after_a_change_is_not_used_again() {
+        assert!(!taken(5).still_holds(&taken(6)));
+        assert!(!taken(5).still_holds(&taken(60_000)));
+        assert!(taken(25).still_holds(&taken(26)));
+    }
+
+    #[test]
+    fn a_folder_whose_clock_runs_ahead_is_listed_once_a_second() {
+        assert!(taken(-60_000).still_holds(&taken(-59_500)));
+        assert!(!taken(-60_000).still_holds(&taken(-59_000)));
+    }
+}

@@ -175,3 +175,42 @@ fn number_of(known: &HashMap<Ino, Arc<Node>>, parent: Ino, name: &OsStr) -> Ino 
         ino = ino.wrapping_add(1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory() -> Arc<Directory> {
+        Arc::new(Directory::of(Vec::new()))
+    }
+
+    #[test]
+    fn a_number_that_is_taken_by_another_name_goes_to_the_next() {
+        let top = directory();
+        let (first, other) = (OsStr::new("first"), Arc::from(OsStr::new("other")));
+        let inodes = Inodes::new(&top);
+        let hash = inodes.number_of(ROOT, first);
+        let taken = Node::new(hash, ROOT, &top, &other);
+        inodes.0.write().unwrap().insert(hash, Arc::new(taken));
+        assert_eq!(inodes.number_of(ROOT, first), hash.wrapping_add(1));
+        let found = inodes.look_up(ROOT, &top, &Arc::from(first));
+        assert_eq!(found, hash.wrapping_add(1));
+        assert_eq!(inodes.look_up(ROOT, &top, &Arc::from(first)), found);
+    }
+
+    #[test]
+    fn what_hangs_on_an_inode_stays_when_its_directory_was_forgotten() {
+        let name = Arc::from(OsStr::new("x"));
+        let inodes = Inodes::new(&directory());
+        let ino = inodes.look_up(5, &directory(), &name);
+        let node = inodes.node(ino).unwrap();
+        assert!(!node.with_state(|state| state.keeps_pages(7)));
+        let again = directory();
+        assert_eq!(inodes.look_up(5, &again, &name), ino);
+        let node = inodes.node(ino).unwrap();
+        assert!(Arc::ptr_eq(&node.directory, &again));
+        assert!(node.with_state(|state| state.keeps_pages(7)));
+        inodes.forget(ino, 2);
+        assert!(inodes.node(ino).is_err());
+    }
+}

@@ -247,3 +247,27 @@ fn password_of(path: &Path, given: Option<&Password>) -> Result<Option<Password>
     }
     Ok(given.map(|password| Password::new(password.bytes().to_vec())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_file_beside_the_image_comes_before_the_given_password() {
+        let dir = tempfile::tempdir().unwrap();
+        let image = dir.path().join("Game.part01.isz");
+        let given = Password::new(b"given".to_vec());
+        let password = || {
+            let found = password_of(&image, Some(&given)).unwrap();
+            String::from_utf8(found.unwrap().bytes().to_vec()).unwrap()
+        };
+        assert_eq!(password(), "given");
+        let put = |name: &str, bytes: &[u8]| fs::write(dir.path().join(name), bytes).unwrap();
+        put("Game.pwd", b"of the set\r\n");
+        assert_eq!(password(), "of the set");
+        put("Game.part01.pwd", b"of the stem");
+        assert_eq!(password(), "of the stem");
+        put("Game.part01.isz.pwd", b"of the file\n\n");
+        assert_eq!(password(), "of the file\n");
+    }
+}
