@@ -6,12 +6,12 @@ use std::{
     fs::File,
     io::{self, IsTerminal, Read},
     os::unix::{ffi::OsStringExt, fs::PermissionsExt},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::{Error, ErrorKind, Result, format::Password};
+use crate::{Error, ErrorKind, Result, catalog::password_files, format::Password};
 
 /// The variable that may hold a password.
 pub(super) const VARIABLE: &str = "PLAINISO_PASSWORD";
@@ -96,11 +96,14 @@ impl<'a> ForImage<'a> {
     /// # Errors
     /// Those of [`from_file`], and `Io` when the prompt cannot be shown.
     pub(super) fn find(&self) -> Result<Option<Password>> {
-        let mut longer = self.image.as_os_str().to_owned();
-        longer.push(".pwd");
-        let beside = [PathBuf::from(longer), self.image.with_extension("pwd")];
-        if let Some(beside) = beside.iter().find(|path| path.is_file()) {
-            return from_file(beside).map(Some);
+        let name = self.image.file_name().unwrap_or_default();
+        let beside = password_files(name)
+            .into_iter()
+            .map(|file| self.image.with_file_name(file));
+        for file in beside {
+            if file.is_file() {
+                return from_file(&file).map(Some);
+            }
         }
         if let Some(given) = self.given {
             return Ok(Some(Password::new(given.bytes().to_vec())));

@@ -8,8 +8,12 @@ use std::{
 
 use super::{log::Verbosity, options::Settings, password};
 use crate::{
-    Error, ErrorKind, Result, cache::BlockCache, format::Password, fs as filesystem,
-    fuse::session::MountOptions, image::Image,
+    Error, ErrorKind, Result,
+    cache::BlockCache,
+    format::Password,
+    fs as filesystem,
+    fuse::session::{MountOptions, clear_dead_mount},
+    image::Image,
 };
 
 /// A mount as the arguments ask for it.
@@ -128,6 +132,9 @@ fn check_source(source: &Path) -> Result<PathBuf> {
 /// The mountpoint without links, and whether it is a directory or a file.
 fn check_mountpoint(request: &Request, sources: &[PathBuf]) -> Result<(PathBuf, Shape)> {
     let wanted = &request.mountpoint;
+    if request.mode != Mode::Fake {
+        clear_dead_mount(wanted)?;
+    }
     let refuse = |message: &str| Err(mountpoint_error(wanted, message));
     if request.settings.mkdir && !wanted.exists() {
         let missing = path::absolute(wanted).map_err(|err| unreachable(wanted, &err))?;
