@@ -226,29 +226,29 @@ pub(super) fn parse(
 }
 
 /// Puts `mount` in front of arguments that start with no command.
-///
-/// A word that is almost a command and no file is left alone, so that the answer is the command that was meant.
 fn with_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
-    let Some(first) = arguments.get(1) else {
-        return arguments;
-    };
-    let word = first.to_string_lossy();
-    let commands = Cli::command();
-    let mut names = commands
-        .get_subcommands()
-        .flat_map(|command| std::iter::once(command.get_name()).chain(command.get_all_aliases()));
-    let is_command = matches!(&*word, "help" | "-h" | "--help" | "-V" | "--version")
-        || names.any(|name| name == word)
-        || (words::closest(
-            &word,
-            commands.get_subcommands().map(clap::Command::get_name),
-        )
-        .is_some()
-            && !Path::new(first).exists());
-    if !is_command {
+    let starts_with_source = arguments.get(1).is_some_and(|first| !is_command(first));
+    if starts_with_source {
         arguments.insert(1, "mount".into());
     }
     arguments
+}
+
+/// A word that is almost a command, and no path, counts as one, so that the answer is the command that was meant.
+fn is_command(first: &OsStr) -> bool {
+    let word = first.to_string_lossy();
+    let cli = Cli::command();
+    let mut names = cli
+        .get_subcommands()
+        .flat_map(|command| std::iter::once(command.get_name()).chain(command.get_all_aliases()));
+    let is_slip = || {
+        let names = cli.get_subcommands().map(clap::Command::get_name);
+        let is_path = word.contains('/') || Path::new(first).exists();
+        words::closest(&word, names).is_some() && !is_path
+    };
+    matches!(&*word, "help" | "-h" | "--help" | "-V" | "--version")
+        || names.any(|name| name == word)
+        || is_slip()
 }
 
 impl HelperArguments {
@@ -311,5 +311,64 @@ impl MountArguments {
             log_file: self.log_file,
             ready_fd: self.ready_fd,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Command {
+        let arguments = line.split(' ').map(Into::into).collect();
+        parse(arguments, Caller::User).unwrap()
+    }
+
+    #[test]
+    fn a_first_word_that_is_no_command_is_a_source() {
+        for line in [
+            "plainiso mount a b -o ro",
+            "plainiso a b -o ro",
+            "plainiso -o ro a b",
+            "plainiso a -o ro b",
+            "plainiso -f -oro -- a b",
+        ] {
+            let Command::Mount(mount) = parsed(line) else {
+                panic!("{line}");
+            };
+            assert_eq!(mount.paths, [Path::new("a"), Path::new("b")], "{line}");
+            assert_eq!(mount.options, ["ro"], "{line}");
+        }
+        assert!(matches!(parsed("plainiso ./info b"), Command::Mount(_)));
+        assert!(matches!(parsed("plainiso info b"), Command::Info(_)));
+        assert!(matches!(parsed("plainiso unmount b"), Command::Umount(_)));
+    }
+
+    #[test]
+    fn several_sources_stand_in_front_of_the_mountpoint() {
+        let Command::Mount(mount) = parsed("plainiso a b c --cache 1m --mkdir") else {
+            panic!("it is a mount");
+        };
+        let request = mount.request().unwrap();
+        assert_eq!(request.sources, [Path::new("a"), Path::new("b")]);
+        assert_eq!(request.mountpoint, Path::new("c"));
+        assert!(request.settings.mkdir && request.settings.cache == 1 << 20);
+        assert_eq!(request.mode, Mode::Background);
+    }
+
+    #[test]
+    fn the_letter_f_means_what_its_caller_means() {
+        let arguments = |name: &str| [name, "a", "b", "-f"].map(Into::into).to_vec();
+        for (name, mode) in [
+            ("plainiso", Mode::Foreground),
+            ("/sbin/mount.plainiso", Mode::Fake),
+            ("mount.fuse.plainiso", Mode::Fake),
+        ] {
+            let arguments = arguments(name);
+            let caller = Caller::of(&arguments);
+            let Ok(Command::Mount(mount)) = parse(arguments, caller) else {
+                panic!("{name}");
+            };
+            assert_eq!(mount.request().unwrap().mode, mode, "{name}");
+        }
     }
 }

@@ -95,7 +95,8 @@ fn heading(arg: &Arg) -> Vec<Inline> {
     let takes_values = arg.get_num_args().is_none_or(|range| range.takes_values());
     for name in arg.get_value_names().unwrap_or_default() {
         if takes_values {
-            heading.extend([roman(" "), italic(name.to_string())]);
+            let gap = if heading.is_empty() { "" } else { " " };
+            heading.extend([roman(gap), italic(name.to_string())]);
         }
     }
     heading

@@ -38,13 +38,14 @@ pub(super) fn run(request: &Request) -> Result<Exit> {
 fn serve(plan: Plan, background: Option<background::Child>, ready: Option<File>) -> Result<Exit> {
     let (filesystem, options) = plan.into_parts();
     let session = Session::mount(Filesystem::new(filesystem)?, &options)?;
+    if let Some(mut ready) = ready {
+        // Whoever went away does not wait. The mount is asked for and there.
+        if let Err(err) = ready.write_all(b"ready\n") {
+            log::warn!("cannot write to the descriptor of --ready-fd: {err}");
+        }
+    }
     if let Some(child) = background {
         child.detach()?;
-    }
-    if let Some(mut ready) = ready {
-        ready
-            .write_all(b"ready\n")
-            .map_err(|e| Error::io(e, "cannot write to the descriptor of --ready-fd"))?;
     }
     notify(sd_notify::NotifyState::Ready);
     let end = session.run();
