@@ -45,7 +45,7 @@ mod tests;
 
 pub(super) static CSO: Format = Format {
     name: "cso",
-    title: "compressed ISO (deflate)",
+    title: "CSO v0, v1 and v2: deflate or LZ4 blocks (PSP, PS2)",
     extensions: &["cso"],
     detect: |head, _| head.starts_with(b"CISO"),
     probe,
@@ -55,7 +55,7 @@ pub(super) static CSO: Format = Format {
 
 pub(super) static ZSO: Format = Format {
     name: "zso",
-    title: "compressed ISO (LZ4)",
+    title: "ZSO: LZ4 blocks (PS2, PSP)",
     extensions: &["zso"],
     detect: |head, _| head.starts_with(b"ZISO"),
     probe,

@@ -35,7 +35,7 @@ use index::Index;
 
 pub(super) static DAX: Format = Format {
     name: "dax",
-    title: "DAX compressed image",
+    title: "DAX v0 and v1: zlib frames (PSP)",
     extensions: &["dax"],
     detect: |head, _| head.starts_with(b"DAX\0"),
     probe,

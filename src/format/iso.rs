@@ -18,7 +18,7 @@ use crate::{
 
 pub(super) static ISO: Format = Format {
     name: "iso",
-    title: "plain image",
+    title: "plain images, shown as they are",
     extensions: &["iso"],
     detect: |_, source| is_volume(source),
     probe: |source| {

@@ -53,7 +53,7 @@ use set::Joined;
 
 pub(super) static ISZ: Format = Format {
     name: "isz",
-    title: "UltraISO zipped image",
+    title: "UltraISO: zlib, bzip2, zero and stored chunks, split sets, AES",
     extensions: &["isz"],
     detect: |head, _| head.starts_with(header::SIGNATURE),
     probe,

@@ -42,7 +42,7 @@ use index::Index;
 
 pub(super) static JSO: Format = Format {
     name: "jso",
-    title: "JISO compressed image",
+    title: "JISO: LZO or deflate blocks (PSP)",
     extensions: &["jso"],
     detect: |head, _| head.starts_with(b"JISO"),
     probe,
