@@ -308,3 +308,17 @@ pub fn clear_dead_mount(mountpoint: &Path) -> Result<()> {
     let _ = mountpoint;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_was_unmounted_or_aborted_ended_well() {
+        for number in [libc::ENODEV, libc::ECONNABORTED] {
+            assert!(ended(Err(io::Error::from_raw_os_error(number))).is_ok());
+        }
+        let broken = ended(Err(io::Error::from_raw_os_error(libc::EBADF))).unwrap_err();
+        assert_eq!(broken.kind(), ErrorKind::Io);
+    }
+}
