@@ -294,3 +294,6 @@ pub fn password_files(image: &OsStr) -> Vec<std::ffi::OsString> {
     files.dedup();
     files
 }
+
+#[cfg(test)]
+mod tests;

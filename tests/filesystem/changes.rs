@@ -132,15 +132,6 @@ fn a_folder_that_is_gone_is_not_found_and_comes_back() {
 }
 
 #[test]
-fn a_rescan_lists_every_folder_again() {
-    let library = Library::with(&[("x", b"1")]);
-    let filesystem = library.mount();
-    assert_eq!(names(&filesystem, ROOT), ["x"]);
-    filesystem.rescan();
-    assert_eq!(names(&filesystem, ROOT), ["x"]);
-}
-
-#[test]
 fn a_folder_may_change_while_it_is_listed() {
     let library = Library::with(&[("a.cso", &cso(&volume(40_000)))]);
     let filesystem = library.mount();
