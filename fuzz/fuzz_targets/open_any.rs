@@ -1,0 +1,39 @@
+//! Any bytes: whatever opens is read from end to end, within the memory that `scripts/fuzz` allows.
+
+#![no_main]
+
+use std::sync::Arc;
+
+use libfuzzer_sys::fuzz_target;
+use plainiso::{
+    cache::BlockCache,
+    format::{self, OpenOptions, Password},
+    image::Image,
+};
+
+/// Images of false terabytes cannot be read whole in a fuzzer's time.
+const MOST_BLOCKS_READ: u64 = 12;
+
+fuzz_target!(|stored: &[u8]| {
+    let options = OpenOptions {
+        password: &|| Ok(Some(Password::new(b"open sesame".to_vec()))),
+        ..OpenOptions::alone()
+    };
+    let stored = stored.to_vec();
+    let _ = format::probe(&stored, options.name);
+    let Ok(opened) = format::open(Arc::new(stored), &options) else {
+        return;
+    };
+    let image = Image::new(opened, Arc::new(BlockCache::new(1 << 20)));
+    let blocks = image.geometry().blocks();
+    let mut plain = vec![0; image.geometry().largest_block()];
+    let front = 0..blocks.min(MOST_BLOCKS_READ);
+    let back = blocks.saturating_sub(2)..blocks;
+    for block in front.chain(back) {
+        let span = image.geometry().span(block);
+        let len = usize::try_from(span.end - span.start).expect("a block fits in memory");
+        let _ = image.read_at(&mut plain[..len], span.start);
+        let _ = image.read_at(&mut plain[..len.min(7)], span.end - 1);
+    }
+    assert_eq!(image.read_at(&mut plain, image.size()).ok(), Some(0));
+});
