@@ -6,7 +6,10 @@
 use std::{
     env, fs,
     io::{self, BufRead, BufReader, Read, Write},
-    os::unix::process::{CommandExt, ExitStatusExt},
+    os::{
+        fd::AsFd,
+        unix::process::{CommandExt, ExitStatusExt},
+    },
     path::{Path, PathBuf},
     process::{self, Command, ExitStatus, Stdio},
 };
@@ -110,7 +113,7 @@ impl Child {
     ///
     /// # Errors
     /// `Io` when the system refuses.
-    pub(super) fn detach(mut self) -> Result<()> {
+    pub(super) fn detach(self) -> Result<()> {
         let cannot = |e: rustix::io::Errno| Error::io(e.into(), "cannot leave the terminal");
         rustix::process::setsid().map_err(cannot)?;
         rustix::process::chdir("/").map_err(cannot)?;
@@ -121,11 +124,13 @@ impl Child {
         let null =
             null.map_err(|e| Error::io(e, "cannot open the file").in_file(Path::new("/dev/null")))?;
         log::leave_stderr();
+        let starter = self.stdout.as_fd().try_clone_to_owned();
+        let starter = starter.map_err(|e| Error::io(e, "cannot tell the starter"))?;
         stdio::dup2_stdin(&null).map_err(cannot)?;
+        stdio::dup2_stdout(&null).map_err(cannot)?;
         stdio::dup2_stderr(&null).map_err(cannot)?;
         // A starter that is gone does not wait. The mount is asked for and there.
-        let said = self.stdout.write_all(READY.as_bytes());
-        drop(said.and_then(|()| self.stdout.flush()));
-        stdio::dup2_stdout(&null).map_err(cannot)
+        let _ = fs::File::from(starter).write_all(READY.as_bytes());
+        Ok(())
     }
 }
