@@ -2,7 +2,7 @@
 
 mod library;
 
-use std::{fs, fs::File, os::unix::fs::FileExt, path::Path};
+use std::{fs, fs::File, os::unix::fs::FileExt, path::Path, process::Command};
 
 use library::{Mount, only_iso_in, open, vectors};
 use plainiso::image::Image;
@@ -248,4 +248,43 @@ fn the_scratched_image_reads_right_up_to_the_scratch() {
             "{err}"
         );
     }
+}
+
+/// Every kind of damage that another project's writer knows to make: refused, or each block right or failing.
+#[test]
+fn no_kind_of_broken_isz_decodes_to_wrong_bytes() {
+    let Some(vectors) = vectors() else { return };
+    let mkisz = vectors.join("../tools/mkisz.py");
+    let plain = fs::read(library::folder().join("Tools.iso")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let kinds = library::succeed(Command::new("python3").arg(&mkisz).arg("kinds")).stdout;
+    let kinds = String::from_utf8(kinds).unwrap();
+    let mut wrong = Vec::new();
+    for kind in kinds
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+    {
+        let broken = dir.path().join(format!("{kind}.isz"));
+        let mut write = Command::new("python3");
+        write.arg(&mkisz).args(["write", "--codec", "mixed"]);
+        write.args(["--chunk-size", "16384", "--corrupt", kind]);
+        if kind.contains("segment") {
+            write.args(["--segments", "3"]);
+        }
+        write.arg(library::folder().join("Tools.iso")).arg(&broken);
+        let written = write.output().unwrap();
+        if !written.status.success() {
+            let why = String::from_utf8_lossy(&written.stderr);
+            wrong.push(format!("{kind}: not made: {why}"));
+            continue;
+        }
+        let Ok(image) = open(&broken) else { continue };
+        let (failing, bad) = failing_and_wrong_blocks(&image, &plain);
+        if !bad.is_empty() {
+            wrong.push(format!(
+                "{kind}: blocks {bad:?} are wrong, {failing:?} fail"
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
