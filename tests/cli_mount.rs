@@ -171,6 +171,21 @@ fn a_mount_in_the_background_answers_when_the_program_returns() {
 }
 
 #[test]
+fn a_server_that_ends_leaves_the_next_mount_on_its_path_alone() {
+    if !fuse_is_there() {
+        return;
+    }
+    let place = Place::new();
+    let library = place.path("lib");
+    for _ in 0..60 {
+        place.run(&[library.to_str().unwrap(), "mnt"]);
+        place.shows_the_library();
+        place.run(&["umount", "mnt"]);
+    }
+    assert!(!place.is_mounted());
+}
+
+#[test]
 fn the_server_leaves_terminal_folder_and_password_behind() {
     if !fuse_is_there() {
         return;

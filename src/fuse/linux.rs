@@ -31,6 +31,8 @@ pub(super) struct Mount {
     path: PathBuf,
     /// As the table of mounts has it; `None` where there is no /proc to look it up.
     device: Option<String>,
+    /// Nothing is left to unmount.
+    is_over: bool,
     /// Dropped after the unmounting above it.
     _guardian: Option<Guardian>,
 }
@@ -58,6 +60,7 @@ impl Mount {
         let mount = Self {
             path,
             device: line.map(|line| line.device),
+            is_over: false,
             _guardian: guardian,
         };
         Ok((connection, mount))
@@ -71,6 +74,17 @@ impl Mount {
         Ok(())
     }
 
+    /// Ends a mount whose connection to the kernel is closed, or that was unmounted.
+    ///
+    /// The kernel gives its numbers to the next mount, which may stand at the same path already. So nothing that
+    /// answers is touched here; only what an aborted connection left dead is taken away.
+    pub(super) fn finish(mut self) {
+        self.is_over = true;
+        if let Err(err) = mountpoint::clear_dead(&self.path) {
+            log::warn!("{}", err.in_file(&self.path).sentence());
+        }
+    }
+
     fn is_on_top(&self) -> Result<bool> {
         let Some(ours) = &self.device else {
             return Ok(true);
@@ -82,6 +96,9 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
         if let Err(err) = self.unmount(Unmount::Lazy) {
             log::warn!("{}", err.in_file(&self.path).sentence());
         }

@@ -37,6 +37,11 @@ impl Mount {
         &self.path
     }
 
+    /// Ends a mount whose connection is closed: the library took it away.
+    pub(super) fn finish(self) {
+        drop(self);
+    }
+
     /// Unmounts.
     pub(super) fn unmount(&self, how: Unmount) -> Result<()> {
         unmount(&self.path, how)

@@ -154,6 +154,7 @@ impl Session {
         })?;
         let end = wait(&news, &filesystem, &mount);
         listener.close();
+        mount.finish();
         end
     }
 }
