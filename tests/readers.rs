@@ -240,7 +240,7 @@ const BOOTABLE: &str = "/usr/lib/grub-rescue/grub-rescue-cdrom.iso";
 /// What the boot loader on the disc draws on the serial console once it runs.
 const GREETING: &str = "GNU GRUB";
 
-/// Without hardware support for virtual machines it takes 5 seconds; this is for a machine that is busy otherwise.
+/// It takes a second; this is for a machine that is busy with something else.
 const MOST_TIME: Duration = Duration::from_secs(120);
 
 #[test]
