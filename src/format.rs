@@ -13,6 +13,8 @@ mod dax;
 mod iso;
 mod isz;
 mod jso;
+#[cfg(test)]
+mod tests;
 
 /// Every format. Detection tries them in this order, after the one that the file's extension names.
 pub static FORMATS: &[&Format] = &[

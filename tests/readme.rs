@@ -1,17 +1,14 @@
 //! The README says what the registry says.
 
-use plainiso::format::FORMATS;
+use plainiso::format::{FORMATS, Format};
 
 #[test]
 fn the_formats_table_is_the_registry() {
-    let table: String = FORMATS
-        .iter()
-        .map(|format| {
-            let extensions: Vec<_> = format.extensions.iter().map(|e| format!(".{e}")).collect();
-            let extensions = extensions.join(" ");
-            format!("| {} | {extensions} | {} |\n", format.name, format.title)
-        })
-        .collect();
+    let line = |format: &&Format| {
+        let extensions = format.extensions.join(" .");
+        format!("| {} | .{extensions} | {} |\n", format.name, format.title)
+    };
+    let table = FORMATS.iter().map(line).collect::<Vec<_>>().concat();
     let readme = include_str!("../README.md");
     assert!(
         readme.contains(&table),

@@ -4,7 +4,11 @@ use flate2::{Compression, write::ZlibEncoder};
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 use super::*;
-use crate::{ErrorKind, cache::BlockCache, image::Image};
+use crate::{
+    ErrorKind,
+    format::tests::{opened, read, reads, reads_like, survives},
+    image::Image,
+};
 
 /// How a writer lays an image out.
 #[derive(Clone, Copy, Debug)]
@@ -122,20 +126,8 @@ fn plain(len: usize) -> Vec<u8> {
     noise.collect()
 }
 
-fn opened(file: Vec<u8>) -> Result<Opened> {
-    open(Arc::new(file), &OpenOptions::alone())
-}
-
 fn image(file: Vec<u8>) -> Image {
-    let cache = Arc::new(BlockCache::new(3 * FRAME as usize));
-    Image::new(opened(file).unwrap(), cache)
-}
-
-fn read(image: &Image, at: u64, len: usize) -> Result<Vec<u8>> {
-    let mut out = vec![0; len];
-    let n = image.read_at(&mut out, at)?;
-    out.truncate(n);
-    Ok(out)
+    crate::format::tests::image(opened(file).unwrap())
 }
 
 fn refusal(file: Vec<u8>) -> String {
@@ -149,16 +141,10 @@ proptest! {
     fn a_read_is_the_slice_of_the_image(
         len in 1..60_000_usize,
         style in 0..STYLES.len(),
-        reads in vec((any::<Index>(), 0..30_000_usize), 1..8),
+        reads in reads(30_000),
     ) {
         let plain = plain(len);
-        let image = image(dax(&plain, STYLES[style]));
-        prop_assert_eq!(read(&image, 0, len + 1).unwrap(), &plain[..]);
-        for (at, len) in reads {
-            let at = at.index(plain.len());
-            let wanted = &plain[at..plain.len().min(at + len)];
-            prop_assert_eq!(read(&image, at as u64, len).unwrap(), wanted);
-        }
+        reads_like(&image(dax(&plain, STYLES[style])), &plain, &reads)?;
     }
 
     #[test]
@@ -172,15 +158,7 @@ proptest! {
             file[at] = byte;
         }
         file.truncate(file.len() - cut.index(file.len()) / 4);
-        let len = file.len() as u64;
-        if let Ok(opened) = opened(file) {
-            let image = Image::new(opened, Arc::new(BlockCache::new(0)));
-            for block in 0..image.geometry().blocks() {
-                let stored = image.locate(block);
-                prop_assert!(stored.at + u64::from(stored.len) <= len);
-                let _ = read(&image, block * u64::from(FRAME), 100);
-            }
-        }
+        survives(opened(file))?;
     }
 }
 
@@ -257,7 +235,7 @@ fn an_area_past_the_last_frame_is_cut_and_noted() {
     let opened = opened(file).unwrap();
     let note = "the area of 4294967295 frames from frame 0 runs past the last of 3 frames";
     assert_eq!(opened.details.notes, [note]);
-    let image = Image::new(opened, Arc::new(BlockCache::new(0)));
+    let image = crate::format::tests::image(opened);
     assert_eq!(read(&image, 0, 20_000).unwrap(), plain);
 }
 
@@ -268,7 +246,7 @@ fn with_second_frame(change: impl FnOnce(&mut Vec<u8>)) -> (String, String) {
     change(&mut file);
     let opened = opened(file).unwrap();
     let note = opened.details.notes[0].clone();
-    let image = Image::new(opened, Arc::new(BlockCache::new(0)));
+    let image = crate::format::tests::image(opened);
     assert_eq!(image.locate(1).codec, Codec::Missing);
     assert_eq!(read(&image, 0, 8192).unwrap(), plain[..8192]);
     let tail = read(&image, 16_384, 8192).unwrap();

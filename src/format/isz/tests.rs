@@ -3,7 +3,14 @@ use std::{ffi::OsStr, sync::Arc};
 use proptest::{prelude::*, sample::Index as Anywhere};
 
 use super::*;
-use crate::{cache::BlockCache, codec::Codec, format::Password, image::Image};
+use crate::{
+    codec::Codec,
+    format::{
+        Password,
+        tests::{image, reads, reads_like, survives},
+    },
+    image::Image,
+};
 
 mod real;
 mod rejects;
@@ -24,10 +31,6 @@ fn open_with(files: &Files, password: Option<&[u8]>) -> Result<Opened> {
 
 fn open_files(files: &Files) -> Result<Opened> {
     open_with(files, None)
-}
-
-fn image(opened: Opened) -> Image {
-    Image::new(opened, Arc::new(BlockCache::new(1 << 20)))
 }
 
 fn read_all(image: &Image) -> Result<Vec<u8>> {
@@ -261,17 +264,10 @@ fn forms() -> impl Strategy<Value = Recipe> {
 
 proptest! {
     #[test]
-    fn any_read_equals_the_slice(recipe in recipes(), reads in prop::collection::vec((any::<Anywhere>(), 0..70_000_usize), 1..8)) {
+    fn any_read_equals_the_slice(recipe in recipes(), reads in reads(70_000)) {
         let password = recipe.key.as_ref().map(|(_, password)| &password[..]);
         let image = image(open_with(&recipe.write(), password).unwrap());
-        prop_assert_eq!(image.size(), recipe.plain.len() as u64);
-        for (at, len) in reads {
-            let at = at.index(recipe.plain.len());
-            let mut found = vec![0xEE; len];
-            let n = image.read_at(&mut found, at as u64).unwrap();
-            let expected = &recipe.plain[at..recipe.plain.len().min(at + len)];
-            prop_assert!(&found[..n] == expected);
-        }
+        reads_like(&image, &recipe.plain, &reads)?;
     }
 
     #[test]
@@ -294,14 +290,6 @@ proptest! {
             bytes.truncate(len.index(bytes.len() + 1));
         }
         let _ = super::probe(&files.0[0].1);
-        if let Ok(opened) = open_with(&files, password) {
-            let image = image(opened);
-            let mut out = vec![0; 9000];
-            for block in (0..image.geometry().blocks()).take(50) {
-                let stored = image.locate(block);
-                prop_assert!(stored.at + u64::from(stored.len) <= image.stored_size());
-                let _ = image.read_at(&mut out, image.geometry().span(block).start);
-            }
-        }
+        survives(open_with(&files, password))?;
     }
 }

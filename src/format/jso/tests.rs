@@ -4,7 +4,11 @@ use flate2::{Compression, write::DeflateEncoder};
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 use super::*;
-use crate::{ErrorKind, cache::BlockCache, image::Image};
+use crate::{
+    ErrorKind,
+    format::tests::{opened, read, reads, reads_like, survives},
+    image::Image,
+};
 
 /// How a writer lays an image out.
 #[derive(Clone, Copy, Debug)]
@@ -118,19 +122,8 @@ fn plain(len: usize) -> Vec<u8> {
     noise.collect()
 }
 
-fn opened(file: Vec<u8>) -> Result<Opened> {
-    open(Arc::new(file), &OpenOptions::alone())
-}
-
 fn image(file: Vec<u8>) -> Image {
-    Image::new(opened(file).unwrap(), Arc::new(BlockCache::new(40_000)))
-}
-
-fn read(image: &Image, at: u64, len: usize) -> Result<Vec<u8>> {
-    let mut out = vec![0; len];
-    let n = image.read_at(&mut out, at)?;
-    out.truncate(n);
-    Ok(out)
+    crate::format::tests::image(opened(file).unwrap())
 }
 
 fn refusal(change: impl FnOnce(&mut Vec<u8>)) -> (String, ErrorKind) {
@@ -147,16 +140,10 @@ proptest! {
     fn a_read_is_the_slice_of_the_image(
         len in 1..80_000_usize,
         style in 0..STYLES.len(),
-        reads in vec((any::<Index>(), 0..40_000_usize), 1..8),
+        reads in reads(40_000),
     ) {
         let plain = plain(len);
-        let image = image(jso(&plain, STYLES[style]));
-        prop_assert_eq!(read(&image, 0, len + 1).unwrap(), &plain[..]);
-        for (at, len) in reads {
-            let at = at.index(plain.len());
-            let wanted = &plain[at..plain.len().min(at + len)];
-            prop_assert_eq!(read(&image, at as u64, len).unwrap(), wanted);
-        }
+        reads_like(&image(jso(&plain, STYLES[style])), &plain, &reads)?;
     }
 
     #[test]
@@ -175,15 +162,7 @@ proptest! {
             file[at] = byte;
         }
         file.truncate(file.len() - cut.index(file.len()) / 4);
-        let len = file.len() as u64;
-        if let Ok(opened) = opened(file) {
-            let image = Image::new(opened, Arc::new(BlockCache::new(0)));
-            for block in 0..image.geometry().blocks() {
-                let stored = image.locate(block);
-                prop_assert!(stored.at + u64::from(stored.len) <= len);
-                let _ = read(&image, image.geometry().span(block).start, 100);
-            }
-        }
+        survives(opened(file))?;
     }
 }
 
@@ -255,7 +234,7 @@ fn second_block(style: Style, change: impl FnOnce(&mut Vec<u8>)) -> String {
     change(&mut file);
     let opened = opened(file).unwrap();
     let note = opened.details.notes[0].clone();
-    let image = Image::new(opened, Arc::new(BlockCache::new(0)));
+    let image = crate::format::tests::image(opened);
     assert_eq!(image.locate(1).codec, Codec::Missing);
     let at = u64::from(style.block_size);
     let why = read(&image, at, 1).unwrap_err().to_string();

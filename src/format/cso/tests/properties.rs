@@ -1,6 +1,7 @@
 //! Whatever the writer and whatever is read: the slice of the plain bytes. Whatever is damaged: no panic.
 
 use super::*;
+use crate::format::tests::{image, opened, reads, reads_like, survives};
 
 fn writer() -> impl Strategy<Value = Writer> {
     let tails = [Tail::Short, Tail::Padded, Tail::Stale];
@@ -64,17 +65,11 @@ proptest! {
     fn any_read_equals_the_slice(
         writer in writer(),
         len in 1_usize..60_000,
-        reads in prop::collection::vec((0_usize..61_000, 0_usize..61_000), 1..8),
+        reads in reads(61_000),
     ) {
         let plain = patterned(len);
-        let image = open(writer.write(&plain)).unwrap();
-        prop_assert_eq!(image.size(), len as u64);
-        for (at, count) in reads.into_iter().chain([(0, len)]) {
-            let mut out = vec![0; count];
-            let got = image.read_at(&mut out, at as u64).unwrap();
-            let end = len.min(at + count);
-            prop_assert_eq!(&out[..got], &plain[at.min(end)..end]);
-        }
+        let image = image(opened(writer.write(&plain)).unwrap());
+        reads_like(&image, &plain, &reads)?;
     }
 
     #[test]
@@ -94,10 +89,6 @@ proptest! {
             file.truncate(cut.index(file.len()));
         }
         let _ = format::probe(&file, "x.cso".as_ref());
-        if let Ok(image) = open(file) {
-            for block in (0..image.geometry().blocks()).take(1000) {
-                let _ = read_block(&image, block);
-            }
-        }
+        survives(opened(file))?;
     }
 }

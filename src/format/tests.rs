@@ -1,0 +1,64 @@
+//! What the tests of all formats share.
+
+use std::sync::Arc;
+
+use proptest::{
+    prelude::*,
+    sample::Index,
+    test_runner::{TestCaseError, TestCaseResult},
+};
+
+use super::{OpenOptions, Opened};
+use crate::{Result, cache::BlockCache, image::Image};
+
+/// Opens a file that stands alone, whatever its format.
+pub(super) fn opened(file: Vec<u8>) -> Result<Opened> {
+    super::open(Arc::new(file), &OpenOptions::alone())
+}
+
+/// An image with a cache that holds few blocks, so that they are pushed out and decoded again.
+pub(super) fn image(opened: Opened) -> Image {
+    let blocks = 3 * opened.map.geometry().largest_block();
+    Image::new(opened, Arc::new(BlockCache::new(blocks)))
+}
+
+/// Up to `len` bytes from `at` on; fewer where the image ends.
+pub(super) fn read(image: &Image, at: u64, len: usize) -> Result<Vec<u8>> {
+    let mut out = vec![0xEE; len];
+    let n = image.read_at(&mut out, at)?;
+    out.truncate(n);
+    Ok(out)
+}
+
+/// A few reads of up to `longest` bytes each.
+pub(super) fn reads(longest: usize) -> impl Strategy<Value = Vec<(Index, usize)>> {
+    prop::collection::vec((any::<Index>(), 0..longest), 1..8)
+}
+
+/// The whole image, and each of the reads, is the slice of the plain bytes.
+pub(super) fn reads_like(image: &Image, plain: &[u8], reads: &[(Index, usize)]) -> TestCaseResult {
+    prop_assert_eq!(image.size(), plain.len() as u64);
+    prop_assert!(slice(image, 0, plain.len() + 1)? == plain);
+    for (at, len) in reads {
+        let at = at.index(plain.len());
+        let wanted = &plain[at..plain.len().min(at + len)];
+        prop_assert!(slice(image, at, *len)? == wanted, "{len} bytes at {at}");
+    }
+    Ok(())
+}
+
+fn slice(image: &Image, at: usize, len: usize) -> std::result::Result<Vec<u8>, TestCaseError> {
+    read(image, at as u64, len).map_err(|err| TestCaseError::fail(err.sentence()))
+}
+
+/// No block of a damaged file points outside its source, and reading it gives bytes or an error.
+pub(super) fn survives(opened: Result<Opened>) -> TestCaseResult {
+    let Ok(opened) = opened else { return Ok(()) };
+    let image = image(opened);
+    for block in (0..image.geometry().blocks()).take(1000) {
+        let stored = image.locate(block);
+        prop_assert!(stored.at + u64::from(stored.len) <= image.stored_size());
+        let _ = read(&image, image.geometry().span(block).start, 9000);
+    }
+    Ok(())
+}
