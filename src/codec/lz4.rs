@@ -1,23 +1,16 @@
 //! LZ4 blocks, with or without padding behind them.
 //!
 //! An LZ4 block has no end mark. Where an index aligns its blocks, the stored length includes padding, and a
-//! decoder that takes all input for tokens fails (`lz4_flex` does, on a single byte of it). The rule that
-//! works for every writer is to stop as soon as the wanted output is complete. `lz4_flex` is tried first, because
-//! nearly all blocks are unpadded and it is fast; [`decode_until`] serves the rest.
+//! decoder that takes all input for tokens fails on the first byte of it, as those of `lz4_flex` and of `liblz4`'s
+//! usual entry do. The rule that works for every writer is to stop as soon as the wanted output is complete. The
+//! decoder here does that, at the speed of `lz4_flex` (`benches/codecs.rs`).
 
 use super::{Decoded, TOO_LONG};
 
 /// Fills `dst` exactly; padding behind the block is ignored.
 pub(super) fn decode(src: &[u8], dst: &mut [u8]) -> Decoded {
-    match lz4_flex::block::decompress_into(src, dst) {
-        Ok(n) => Ok(n),
-        Err(_) => decode_until(src, dst, dst.len()),
-    }
-}
-
-/// Fills `dst` with the first bytes of a block that holds up to `most`.
-pub(super) fn decode_start(src: &[u8], dst: &mut [u8], most: usize) -> Decoded {
-    decode_until(src, dst, most)
+    let most = dst.len();
+    decode_start(src, dst, most)
 }
 
 pub(super) const TRUNCATED: &str = "it ends inside a sequence";
@@ -25,9 +18,13 @@ pub(super) const TRUNCATED: &str = "it ends inside a sequence";
 /// Decodes sequences until `dst` is full or the input ends between two of them.
 ///
 /// The sequence that fills `dst` may reach past it, but not past `most`: in a padded last block it does.
-fn decode_until(src: &[u8], dst: &mut [u8], most: usize) -> Decoded {
+pub(super) fn decode_start(src: &[u8], dst: &mut [u8], most: usize) -> Decoded {
     let (mut rest, mut done) = (src, 0);
     while done < dst.len() {
+        if let Some((after, now)) = short_sequence(rest, dst, done) {
+            (rest, done) = (after, now);
+            continue;
+        }
         let Some((&token, after)) = rest.split_first() else {
             return Ok(done);
         };
@@ -44,6 +41,35 @@ fn decode_until(src: &[u8], dst: &mut [u8], most: usize) -> Decoded {
         done = copy_match(distance, matched, dst, done, most)?;
     }
     Ok(done)
+}
+
+/// The longest match whose length stands in the token.
+const SHORT_MATCH: usize = 18;
+
+/// Decodes a sequence whose lengths stand in its token, far from both ends: most of them are such.
+///
+/// Copies of a fixed size are a few instructions where a length would need a call. What they write behind the
+/// sequence belongs to the next ones, which write it again. `None` leaves the sequence to the careful way.
+#[inline]
+fn short_sequence<'s>(src: &'s [u8], dst: &mut [u8], done: usize) -> Option<(&'s [u8], usize)> {
+    let head: &[u8; 18] = src.first_chunk()?;
+    let (literals, matched) = (usize::from(head[0] >> 4), usize::from(head[0] & 15));
+    if literals == 15 || matched == 15 {
+        return None;
+    }
+    let room = dst.get_mut(done..)?;
+    if room.len() < 16 + SHORT_MATCH {
+        return None;
+    }
+    room[..16].copy_from_slice(&head[1..17]);
+    let now = done + literals;
+    let distance = usize::from(u16::from_le_bytes([head[1 + literals], head[2 + literals]]));
+    if distance < SHORT_MATCH || distance > now {
+        return None;
+    }
+    let from = now - distance;
+    dst.copy_within(from..from + SHORT_MATCH, now);
+    Some((&src[3 + literals..], now + matched + 4))
 }
 
 /// A length that starts in four bits of the token and goes on in bytes while they are 255.
