@@ -83,6 +83,9 @@ impl Codec {
             whole.resize(most, 0);
             let n = self.decode_into(src, whole)?.min(dst.len());
             dst[..n].copy_from_slice(&whole[..n]);
+            if whole.capacity() > KEEP_BUFFER {
+                *whole = Vec::new();
+            }
             Ok(n)
         })
     }
@@ -120,6 +123,9 @@ impl Codec {
         }
     }
 }
+
+/// A buffer larger than this is given back after use.
+const KEEP_BUFFER: usize = 2 << 20;
 
 /// What a decoder says: bytes written, or why it stopped.
 type Decoded = std::result::Result<usize, &'static str>;

@@ -1,59 +1,16 @@
-//! Deflate, raw and in a zlib wrapper.
-
-use std::cell::RefCell;
-
-use flate2::{Decompress, FlushDecompress, Status};
+//! Deflate, raw and in a zlib wrapper. Input behind the end mark is ignored: it is padding.
 
 use super::{Decoded, TOO_LONG};
 
-pub(super) fn deflate(src: &[u8], dst: &mut [u8]) -> Decoded {
-    thread_local! {
-        static STATE: RefCell<Decompress> = RefCell::new(Decompress::new(false));
-    }
-    STATE.with_borrow_mut(|state| {
-        state.reset(false);
-        inflate(state, src, dst)
-    })
-}
+#[cfg(feature = "libdeflate")]
+mod libdeflate;
+#[cfg(not(feature = "libdeflate"))]
+mod zlib_rs;
 
-pub(super) fn zlib(src: &[u8], dst: &mut [u8]) -> Decoded {
-    thread_local! {
-        static STATE: RefCell<Decompress> = RefCell::new(Decompress::new(true));
-    }
-    STATE.with_borrow_mut(|state| {
-        state.reset(true);
-        inflate(state, src, dst)
-    })
-}
-
-/// One stream from its start to its end mark. Input behind the end mark is ignored: it is padding.
-fn inflate(state: &mut Decompress, src: &[u8], dst: &mut [u8]) -> Decoded {
-    let mut status = step(state, src, dst)?;
-    if status != Status::StreamEnd && state.total_out() == dst.len() as u64 {
-        // The block is full. All that may follow is the end mark and the checksum: no byte more.
-        let consumed = usize::try_from(state.total_in()).expect("it is at most the input's length");
-        let mut more = [0];
-        let before = state.total_out();
-        status = step(state, &src[consumed..], &mut more)?;
-        if state.total_out() > before {
-            return Err(TOO_LONG);
-        }
-    }
-    match status {
-        Status::StreamEnd => Ok(usize::try_from(state.total_out()).expect("it fits the output")),
-        _ => Err("it ends before its end mark"),
-    }
-}
-
-fn step(
-    state: &mut Decompress,
-    src: &[u8],
-    dst: &mut [u8],
-) -> std::result::Result<Status, &'static str> {
-    state
-        .decompress(src, dst, FlushDecompress::Finish)
-        .map_err(|_| "the stream is damaged")
-}
+#[cfg(feature = "libdeflate")]
+pub(super) use libdeflate::{deflate, zlib};
+#[cfg(not(feature = "libdeflate"))]
+pub(super) use zlib_rs::{deflate, zlib};
 
 #[cfg(test)]
 mod tests {
