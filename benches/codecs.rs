@@ -14,7 +14,7 @@ fn main() {
     let wanted = words.iter().find(|word| !word.starts_with('-'));
     // `cargo test` runs this too, without the word that `cargo bench` gives: then a little shows that it works.
     let is_measured = words.iter().any(|word| word == "--bench");
-    let plain = plain(if is_measured { 8 << 20 } else { 64 << 10 });
+    let plain = plain(if is_measured { 8 << 20 } else { 256 << 10 });
     println!(
         "{:10} {:>8} {:>8} {:>10}",
         "codec", "block", "padding", "MB/s"
