@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 mod parts;
 
@@ -60,7 +60,7 @@ impl FileSource {
     /// Opens a regular file. Its length is taken once.
     ///
     /// # Errors
-    /// `Io` when it cannot be opened, or is a directory, a pipe or a device.
+    /// `Io` when it cannot be opened, `UnknownFormat` when it is a folder, a pipe or a device.
     pub fn open(path: &Path) -> Result<Self> {
         // O_NONBLOCK, so that a pipe that bears an image's name cannot hang us before we see what it is.
         let file = OpenOptions::new()
@@ -74,14 +74,20 @@ impl FileSource {
     /// Wraps an open file.
     ///
     /// # Errors
-    /// `Io` when it cannot be inspected or is no regular file.
+    /// `Io` when it cannot be inspected, `UnknownFormat` when it is no regular file.
     pub fn new(file: File) -> Result<Self> {
         let metadata = file
             .metadata()
             .map_err(|e| Error::io(e, "cannot inspect the file"))?;
         if !metadata.is_file() {
-            let kind = io::ErrorKind::InvalidInput.into();
-            return Err(Error::io(kind, "this is no regular file"));
+            return Err(Error::new(
+                ErrorKind::UnknownFormat,
+                if metadata.is_dir() {
+                    "this is a folder, not an image"
+                } else {
+                    "this is a pipe or a device, not an image"
+                },
+            ));
         }
         Ok(Self {
             file,
@@ -195,7 +201,10 @@ mod tests {
         )
         .unwrap();
         let err = FileSource::open(&path).unwrap_err();
-        assert!(err.to_string().ends_with("this is no regular file"));
+        assert!(
+            err.to_string()
+                .ends_with("this is a pipe or a device, not an image")
+        );
     }
 
     #[test]
