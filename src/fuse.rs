@@ -11,6 +11,7 @@ mod linux;
 mod listing;
 #[cfg(not(target_os = "linux"))]
 mod macos;
+mod options;
 pub mod session;
 
 use std::{

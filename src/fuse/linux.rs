@@ -22,7 +22,7 @@ use self::{
     fusermount::Guardian,
     mountinfo::{OURS, mounted_at},
 };
-use super::session::{MountOptions, Unmount};
+use super::options::{MountOptions, Unmount};
 use crate::{Error, ErrorKind, Result, fs::Kind};
 
 /// A mount that this process made; dropping it unmounts, lazily when it is busy.

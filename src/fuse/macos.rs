@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::session::{MountOptions, Unmount};
+use super::options::{MountOptions, Unmount};
 use crate::{Error, ErrorKind, Result, fs::Kind};
 
 /// A mount that this process made.

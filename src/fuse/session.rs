@@ -5,7 +5,7 @@
 
 use std::{
     fmt, io,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant},
@@ -24,6 +24,7 @@ use super::Adaptor;
 use super::linux::Mount;
 #[cfg(not(target_os = "linux"))]
 use super::macos::Mount;
+pub use super::options::{MountOptions, Unmount};
 use crate::{
     Error, ErrorKind, Result,
     fs::{Filesystem, Kind, ROOT},
@@ -31,52 +32,6 @@ use crate::{
 
 /// How long a request that is being answered may take after a signal to stop. Then its reader gets ENOTCONN.
 const GRACE: Duration = Duration::from_secs(2);
-
-/// What to mount where, and how.
-#[derive(Clone, Debug)]
-#[allow(clippy::struct_excessive_bools)]
-pub struct MountOptions {
-    /// An existing directory, or a regular file when the filesystem's root is a file.
-    pub mountpoint: PathBuf,
-    /// What /proc/mounts shows as the source. Any text, commas and spaces included.
-    pub source_name: String,
-    /// Let every user in.
-    pub allow_other: bool,
-    /// Let root in, besides the owner.
-    pub allow_root: bool,
-    /// Let the kernel check permission bits. Implied by `allow_other` and `allow_root`.
-    pub default_permissions: bool,
-    /// Unmount even when this process is killed.
-    pub auto_unmount: bool,
-    /// Mount over a directory that is not empty. Accepted for habit's sake: it is always allowed, as in libfuse 3.
-    pub nonempty: bool,
-    /// Flags of mount(8) that are passed on: `nosuid`, `nodev`, `noexec`, `noatime` and their opposites.
-    pub flags: Vec<String>,
-    /// Threads that answer the kernel. Where only one is possible, it is one.
-    pub threads: usize,
-    /// Most bytes that the kernel may read ahead; `None` leaves its own choice, which is also the most.
-    pub readahead: Option<u32>,
-}
-
-impl MountOptions {
-    /// The kernel knows only everybody and the owner; [`SessionACL`] then keeps out all but root.
-    pub(super) fn lets_others_in(&self) -> bool {
-        self.allow_other || self.allow_root
-    }
-
-    pub(super) fn checks_permissions(&self) -> bool {
-        self.default_permissions || self.lets_others_in()
-    }
-}
-
-/// How to unmount.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Unmount {
-    /// Only when nobody uses it.
-    Now,
-    /// Detach it even when it is busy.
-    Lazy,
-}
 
 /// A mounted filesystem. Dropping it unmounts.
 pub struct Session {

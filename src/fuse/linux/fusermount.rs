@@ -25,7 +25,7 @@ use rustix::{
 use super::mountpoint;
 use crate::{
     Error, ErrorKind, Result,
-    fuse::session::{MountOptions, Unmount},
+    fuse::options::{MountOptions, Unmount},
 };
 
 /// mount(8) starts its helpers with an empty PATH.

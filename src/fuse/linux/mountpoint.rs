@@ -11,7 +11,7 @@ use super::{
     fusermount,
     mountinfo::{OURS, mounted_at, untouched},
 };
-use crate::{Error, ErrorKind, Result, fs::Kind, fuse::session::Unmount};
+use crate::{Error, ErrorKind, Result, fs::Kind, fuse::options::Unmount};
 
 /// Mounts that a killed process can have left on top of each other before looking is given up.
 const MOST_DEAD_MOUNTS: usize = 16;
