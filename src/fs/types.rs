@@ -83,7 +83,7 @@ pub struct DirectoryEntry {
 /// An opened file.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenFile {
-    /// Number for [`Filesystem::read`] and [`Filesystem::release`].
+    /// Number for `Filesystem::read` and `Filesystem::release`.
     pub handle: u64,
     /// The source is unchanged since the kernel last saw it, so its cached pages are still right.
     pub unchanged: bool,
