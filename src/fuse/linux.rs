@@ -76,13 +76,11 @@ impl Mount {
 
     /// Ends a mount whose connection to the kernel is closed, or that was unmounted.
     ///
-    /// The kernel gives its numbers to the next mount, which may stand at the same path already. So nothing that
-    /// answers is touched here; only what an aborted connection left dead is taken away.
+    /// The kernel gives its numbers to the next mount, which may stand at the same path already. So the path is not
+    /// even looked at: that would keep the next mount busy for a moment. What an aborted connection leaves dead, the
+    /// next mount or `umount` on the path takes away.
     pub(super) fn finish(mut self) {
         self.is_over = true;
-        if let Err(err) = mountpoint::clear_dead(&self.path) {
-            log::warn!("{}", err.in_file(&self.path).sentence());
-        }
     }
 
     fn is_on_top(&self) -> Result<bool> {
