@@ -2,13 +2,16 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    num::NonZero,
     path::PathBuf,
     sync::Arc,
+    thread,
 };
 
 use crate::{
     Error, ErrorKind, Result,
     catalog::{self, Catalog, Directory, Item, Listing},
+    image::{Ahead, Plain},
 };
 
 mod attributes;
@@ -22,7 +25,7 @@ mod xattrs;
 pub use crate::catalog::Naming;
 use handles::{Handles, Snapshot};
 use inodes::{Inodes, Node};
-use opened::{OpenedFile, Opening};
+use opened::{OpenHandle, OpenedFile, Opening};
 use stats::Counters;
 pub use types::{Attributes, DirectoryEntry, Ino, Kind, OpenFile, Options, ROOT, Seek, Space};
 
@@ -33,9 +36,10 @@ pub struct Filesystem {
     catalog: Catalog,
     top: Arc<Directory>,
     inodes: Inodes,
-    files: Handles<OpenedFile>,
+    files: Handles<OpenHandle>,
     directories: Handles<Snapshot>,
     totals: Arc<Counters>,
+    ahead: Arc<Ahead>,
 }
 
 impl Filesystem {
@@ -59,6 +63,9 @@ impl Filesystem {
             files: Handles::default(),
             directories: Handles::default(),
             totals: Arc::default(),
+            ahead: Arc::new(Ahead::new(
+                thread::available_parallelism().map_or(1, NonZero::get),
+            )),
         })
     }
 
@@ -126,7 +133,7 @@ impl Filesystem {
         let opened = self.open_found(&node, &found)?;
         let unchanged = node.with_state(|state| state.keeps_pages(opened.fingerprint()));
         Ok(OpenFile {
-            handle: self.files.insert(opened),
+            handle: self.files.insert(OpenHandle::new(opened, &self.ahead)),
             unchanged,
         })
     }
@@ -136,7 +143,21 @@ impl Filesystem {
     /// # Errors
     /// `BadHandle`; `Corrupt` and `Io` when bytes of the range cannot be had. Nothing else takes their place.
     pub fn read(&self, handle: u64, out: &mut [u8], at: u64) -> Result<usize> {
-        self.files.get(handle)?.read_at(out, at)
+        match self.view(handle, out, at)? {
+            Plain::Own(bytes) => Ok(bytes.len()),
+            Plain::Block(block, part) => {
+                out[..part.len()].copy_from_slice(&block[part.clone()]);
+                Ok(part.len())
+            }
+        }
+    }
+
+    /// As [`Filesystem::read`], but `out` is left alone when the bytes lie in a decoded block.
+    ///
+    /// # Errors
+    /// As [`Filesystem::read`].
+    pub fn view<'o>(&self, handle: u64, out: &'o mut [u8], at: u64) -> Result<Plain<'o>> {
+        self.files.get(handle)?.read(out, at)
     }
 
     /// Closes a file. Unknown handles are ignored.
@@ -149,7 +170,7 @@ impl Filesystem {
     /// # Errors
     /// `OutOfRange` when `at` is not inside the file, or no data follows; `BadHandle`.
     pub fn seek(&self, handle: u64, at: u64, to: Seek) -> Result<u64> {
-        self.files.get(handle)?.seek(at, to)
+        self.files.get(handle)?.file().seek(at, to)
     }
 
     /// Takes a snapshot of a directory; later changes do not shift its lines. Lines 0 and 1 are `.` and `..`.
@@ -158,11 +179,11 @@ impl Filesystem {
     /// `NotADirectory`; `NotFound` when it is gone, `Io` when it cannot be read.
     pub fn open_directory(&self, ino: Ino) -> Result<u64> {
         let directory = self.directory(ino)?;
-        Ok(self.directories.insert(Arc::new(Snapshot {
+        Ok(self.directories.insert(Snapshot {
             ino,
             parent: self.inodes.parent_of(ino),
             listing: self.catalog.list(&directory)?,
-        })))
+        }))
     }
 
     /// The line at `index` of an open directory, `None` behind the last.
@@ -227,7 +248,13 @@ impl Filesystem {
     pub fn statistics(&self) -> String {
         let sum = Counters::default();
         sum.add(&self.totals);
-        self.files.each(|open| sum.add(&open.work()));
+        let open = self.files.all();
+        let mut files: Vec<_> = open.iter().map(|handle| handle.file()).collect();
+        files.sort_by_key(|file| Arc::as_ptr(file));
+        files.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        for file in files {
+            sum.add(&file.work());
+        }
         sum.json(Some(self.options.cache.hits_and_misses()))
     }
 }

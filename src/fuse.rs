@@ -218,8 +218,8 @@ impl fuser::Filesystem for Adaptor {
         reply: ReplyData,
     ) {
         buffer::with(size as usize, |out| {
-            match self.answer("read", |fs| fs.read(handle.0, out, at)) {
-                Ok(len) => reply.data(out.get(..len).unwrap_or_default()),
+            match self.answer("read", |fs| fs.view(handle.0, out, at)) {
+                Ok(plain) => reply.data(&plain),
                 Err(errno) => reply.error(errno),
             }
         });

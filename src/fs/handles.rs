@@ -31,10 +31,10 @@ impl<T> Default for Handles<T> {
 }
 
 impl<T> Handles<T> {
-    pub(super) fn insert(&self, opened: Arc<T>) -> u64 {
+    pub(super) fn insert(&self, opened: T) -> u64 {
         let handle = self.next.fetch_add(1, Ordering::Relaxed);
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
-        open.insert(handle, opened);
+        open.insert(handle, Arc::new(opened));
         handle
     }
 
@@ -52,16 +52,10 @@ impl<T> Handles<T> {
         drop(removed);
     }
 
-    /// Visits every open thing once, however many handles it has.
-    pub(super) fn each(&self, mut visit: impl FnMut(&T)) {
+    /// Everything that is open.
+    pub(super) fn all(&self) -> Vec<Arc<T>> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<Arc<T>> = open.values().map(Arc::clone).collect();
-        drop(open);
-        all.sort_by_key(Arc::as_ptr);
-        all.dedup_by(|a, b| Arc::ptr_eq(a, b));
-        for one in all {
-            visit(&one);
-        }
+        open.values().map(Arc::clone).collect()
     }
 }
 
