@@ -6,6 +6,7 @@ use std::{
     path::PathBuf,
     sync::Arc,
     thread,
+    time::Duration,
 };
 
 use crate::{
@@ -16,6 +17,7 @@ use crate::{
 
 mod attributes;
 mod handles;
+mod idle;
 mod inodes;
 mod opened;
 mod stats;
@@ -24,10 +26,15 @@ mod xattrs;
 
 pub use crate::catalog::Naming;
 use handles::{Handles, Snapshot};
+use idle::Idle;
 use inodes::{Inodes, Node};
 use opened::{OpenHandle, OpenedFile, Opening};
 use stats::Counters;
 pub use types::{Attributes, DirectoryEntry, Ino, Kind, OpenFile, Options, ROOT, Seek, Space};
+
+/// How long an image is kept open after its last close. A disk below it can be unmounted, and the space of a deleted
+/// image is free, after this time at the latest.
+const KEPT_FOR: Duration = Duration::from_secs(5);
 
 /// The filesystem. Any number of threads may call it.
 #[derive(Debug)]
@@ -37,6 +44,7 @@ pub struct Filesystem {
     top: Arc<Directory>,
     inodes: Inodes,
     files: Handles<OpenHandle>,
+    idle: Idle<OpenedFile>,
     directories: Handles<Snapshot>,
     totals: Arc<Counters>,
     ahead: Arc<Ahead>,
@@ -61,6 +69,7 @@ impl Filesystem {
             catalog,
             top,
             files: Handles::default(),
+            idle: Idle::new(KEPT_FOR),
             directories: Handles::default(),
             totals: Arc::default(),
             ahead: Arc::new(Ahead::new(
@@ -100,8 +109,10 @@ impl Filesystem {
         let found = self.find(&node);
         match found.and_then(|found| self.attributes_of(ino, &found)) {
             Err(err) if err.kind() == ErrorKind::NotFound => {
-                let open = node.with_state(|state| state.open.upgrade());
-                open.map_or(Err(err), |open| Ok(open.attributes().clone()))
+                let open = || node.with_state(|state| state.open.upgrade());
+                // What was closed is let go with its name.
+                open().inspect(|open| self.idle.drop_file(open));
+                open().map_or(Err(err), |open| Ok(open.attributes().clone()))
             }
             result => result,
         }
@@ -130,12 +141,37 @@ impl Filesystem {
     pub fn open(&self, ino: Ino) -> Result<OpenFile> {
         let node = self.inodes.node(ino)?;
         let found = self.find(&node)?;
-        let opened = self.open_found(&node, &found)?;
+        let opened = self.open_or_report(&node, &found)?;
         let unchanged = node.with_state(|state| state.keeps_pages(opened.fingerprint()));
         Ok(OpenFile {
             handle: self.files.insert(OpenHandle::new(opened, &self.ahead)),
             unchanged,
         })
+    }
+
+    /// Opens the image whose file is the only source, so that what stands against it is known before anybody reads,
+    /// and so that its first reader finds it open. Does nothing for folders and several sources.
+    ///
+    /// # Errors
+    /// As [`Filesystem::open`]; nothing is logged.
+    pub fn open_only_image(&self) -> Result<()> {
+        match &self.options.sources[..] {
+            [source] if source.is_file() => {}
+            _ => return Ok(()),
+        }
+        let listing = self.catalog.list(&self.top)?;
+        let [only] = listing.entries() else {
+            return Ok(());
+        };
+        let ino = if self.options.root_is_file {
+            ROOT
+        } else {
+            // This lookup is never taken back: there is no other file, and the inode keeps the image.
+            self.lookup(ROOT, &only.name)?.ino
+        };
+        let node = self.inodes.node(ino)?;
+        self.idle.keep(self.open_found(&node, &self.find(&node)?)?);
+        Ok(())
     }
 
     /// Fills `out` from `at` on and returns how much there was: less than asked for at the end only.
@@ -162,7 +198,15 @@ impl Filesystem {
 
     /// Closes a file. Unknown handles are ignored.
     pub fn release(&self, handle: u64) {
-        self.files.remove(handle);
+        let Some(closed) = self.files.remove(handle) else {
+            return;
+        };
+        let file = closed.file();
+        let node = self.inodes.node(file.attributes().ino);
+        let is_current = node.is_ok_and(|node| node.with_state(|state| state.has_open(file)));
+        if is_current && file.image().is_some() {
+            self.idle.keep(Arc::clone(file));
+        }
     }
 
     /// The next data or hole from `at` on. The end of a file counts as a hole.
@@ -238,8 +282,9 @@ impl Filesystem {
         })
     }
 
-    /// Looks at every folder again at its next use.
+    /// Looks at every folder again at its next use, and closes what nobody has open.
     pub fn rescan(&self) {
+        self.idle.clear();
         self.catalog.rescan();
     }
 
@@ -249,8 +294,12 @@ impl Filesystem {
         let sum = Counters::default();
         sum.add(&self.totals);
         let open = self.files.all();
-        let mut files: Vec<_> = open.iter().map(|handle| handle.file()).collect();
-        files.sort_by_key(|file| Arc::as_ptr(file));
+        let mut files: Vec<_> = open
+            .iter()
+            .map(|handle| Arc::clone(handle.file()))
+            .collect();
+        files.extend(self.idle.all());
+        files.sort_by_key(Arc::as_ptr);
         files.dedup_by(|a, b| Arc::ptr_eq(a, b));
         for file in files {
             sum.add(&file.work());
@@ -308,6 +357,18 @@ impl Filesystem {
         }))
     }
 
+    fn open_or_report(&self, node: &Node, found: &Found) -> Result<Arc<OpenedFile>> {
+        self.open_found(node, found).inspect_err(|err| {
+            self.totals.count_error();
+            if let Item::File(file) = found.item() {
+                if let Ok(seen) = self.catalog.look(&found.directory, file) {
+                    let reported = self.catalog.reported();
+                    reported.fault(&file.path(), seen.first_fingerprint, err);
+                }
+            }
+        })
+    }
+
     /// Opens what a name stands for, or shares what is open already.
     fn open_found(&self, node: &Node, found: &Found) -> Result<Arc<OpenedFile>> {
         let Item::File(file) = found.item() else {
@@ -325,12 +386,10 @@ impl Filesystem {
             sums: [counters, Arc::clone(&self.totals)],
         };
         let path = file.path();
-        let opened = opening.open(&path, &seen, &self.options);
-        let opened = opened.inspect_err(|err| {
-            let reported = self.catalog.reported();
-            self.totals.count_error();
-            reported.fault(&path, seen.first_fingerprint, err);
-        })?;
+        if let Some(old) = node.with_state(|state| state.open.upgrade()) {
+            self.idle.drop_file(&old);
+        }
+        let opened = opening.open(&path, &seen, &self.options)?;
         Ok(node.with_state(|state| state.share(opened)))
     }
 }

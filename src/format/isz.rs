@@ -67,6 +67,7 @@ fn probe(source: &dyn Source) -> Result<Summary> {
         return Ok(Summary {
             size: header::claimed_size(source)?,
             part: PartOf::Later(identity.number.into()),
+            encrypted: false,
         });
     }
     let header = Header::read(source)?;
@@ -77,6 +78,7 @@ fn probe(source: &dyn Source) -> Result<Summary> {
         } else {
             PartOf::Whole
         },
+        encrypted: header.encryption.is_some(),
     })
 }
 

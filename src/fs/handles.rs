@@ -44,12 +44,9 @@ impl<T> Handles<T> {
         found.ok_or_else(|| Error::new(ErrorKind::BadHandle, "there is no such handle"))
     }
 
-    pub(super) fn remove(&self, handle: u64) {
+    pub(super) fn remove(&self, handle: u64) -> Option<Arc<T>> {
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
-        let removed = open.remove(&handle);
-        drop(open);
-        // Closing the file behind it happens here, after the lock.
-        drop(removed);
+        open.remove(&handle)
     }
 
     /// Everything that is open.

@@ -139,6 +139,11 @@ impl State {
         open.filter(|open| open.fingerprint() == fingerprint)
     }
 
+    /// Whether a file is what the name stood for when it was opened last.
+    pub(super) fn has_open(&self, file: &Arc<OpenedFile>) -> bool {
+        std::ptr::eq(self.open.as_ptr(), Arc::as_ptr(file))
+    }
+
     /// Takes note of a newly opened file, and returns what all share who have it open.
     pub(super) fn share(&mut self, opened: OpenedFile) -> Arc<OpenedFile> {
         if let Some(shared) = self.shared(opened.fingerprint()) {

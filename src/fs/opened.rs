@@ -48,6 +48,7 @@ impl OpenHandle {
             Content::Image(image) => Some(Reader::new(Arc::clone(image), Arc::clone(ahead))),
             Content::PassThrough(_) => None,
         };
+        file.counters.count_open();
         Self { file, reader }
     }
 
@@ -84,7 +85,6 @@ impl Opening {
             }
         };
         let counters = Counters::default();
-        counters.count_open();
         let opened = OpenedFile {
             path: path.to_path_buf(),
             content,
