@@ -1,0 +1,54 @@
+"""Where things lie, how large a run is, and how programs are called."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", TOP / "target")).resolve()
+PLAINISO = TARGET / "release" / "plainiso"
+TOOLS = TARGET / "bench-tools" / "release"
+WORK = TARGET / "bench"
+MOUNTS = WORK / "mnt"
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is done. The quick scale shows that everything works; its figures say little."""
+
+    name: str
+    iso_bytes: int
+    rounds: int
+    span: int
+    """Bytes that a sequential test reads of a fast system."""
+    count: int
+    """Random reads of a test of a fast system."""
+    starts: int
+    many: tuple[int, ...]
+    large_bytes: int
+    """Plain size of an image of zeroes, to see whether starting depends on the size; 0 leaves it out."""
+
+
+FULL = Scale("full", 256 * MIB, 5, 256 * MIB, 1500, 9, (1000, 10000), 4 << 30)
+QUICK = Scale("quick", 16 * MIB, 1, 16 * MIB, 100, 2, (100,), 0)
+
+
+class Failure(Exception):
+    """Something that the user must hear of, in one sentence."""
+
+
+def run(*command, **options) -> str:
+    """Runs a program to its end and returns what it printed."""
+    words = [str(word) for word in command]
+    done = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL, **options)
+    if done.returncode != 0:
+        said = done.stderr.strip()[-500:]
+        raise Failure(f"'{' '.join(words)}' ended with {done.returncode}: {said}")
+    return done.stdout
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
