@@ -13,7 +13,7 @@ from pathlib import Path
 from . import images as image_files
 from .images import Images
 from .rounds import statistics
-from .systems import SHOWN, mountpoint, plainiso, unmount
+from .systems import mountpoint, plainiso, unmount
 from .workspace import MIB, PLAINISO, TOOLS, Failure, Scale, run, say
 
 CACHE = 16 * MIB
@@ -25,7 +25,7 @@ WORK_OF = ("zso-2k", "zso-16k", "cso-2k", "cso-16k", "dax", "isz-zlib-128k", "is
 def measure(images: Images, scale: Scale) -> dict:
     say("work per read, memory, starting")
     return {
-        "library": {name: _library(images, name, scale) for name in WORK_OF},
+        "allocations": {name: _allocations(images, name) for name in WORK_OF},
         "streaming": {name: _streaming(images, name, scale) for name in WORK_OF},
         "four_together": _four_together(images),
         "system_calls": {name: _system_calls(images, name, scale) for name in ("zso-2k", "cso-2k", "isz-zlib-128k")},
@@ -34,10 +34,9 @@ def measure(images: Images, scale: Scale) -> dict:
     }
 
 
-def _library(images: Images, name: str, scale: Scale) -> dict:
-    """Allocations and the decoder's own speed, without a mount; of the bytes that the tests in order read too."""
-    length = scale.span // SHOWN[name][1]
-    return json.loads(run(TOOLS / "library", images.packed(name), "--length", length))
+def _allocations(images: Images, name: str) -> dict:
+    """Per random read, by the size of the read."""
+    return json.loads(run(TOOLS / "library", "allocations", images.packed(name)))
 
 
 def _read(file: Path, *options) -> dict:
@@ -139,29 +138,29 @@ def _until_listed(path: Path, count: int) -> int:
 def _starts(images: Images, scale: Scale) -> dict[str, float]:
     """Milliseconds from the start of the program to the first byte read through the mount."""
     path = mountpoint("start")
-    found = {}
     small = image_files.make_many(scale, scale.many[0]) / "Disc 00000.zso"
-    sources = [("small", small), ("zso-2k", images.packed("zso-2k")), ("isz-zlib-128k", images.packed("isz-zlib-128k"))]
+    sources = {"small": small, "zso-2k": images.packed("zso-2k"), "isz-zlib-128k": images.packed("isz-zlib-128k")}
     large = image_files.make_large(scale)
     if large:
-        sources.append(("large", large))
-    for name, source in sources:
-        command = [PLAINISO, "mount", "-f", "-q", source, path]
-        found[name] = _median_start(command, path, path / f"{source.stem}.iso", scale)
-    null = [TOOLS / "nullfs", path]
-    found["null"] = _median_start(null, path, path / "null.iso", scale)
-    return found
+        sources["large"] = large
+    servers = {name: ([PLAINISO, "mount", "-f", "-q", source, path], path / f"{source.stem}.iso")
+               for name, source in sources.items()}
+    servers["null"] = ([TOOLS / "nullfs", path], path / "null.iso")
+    taken = {name: [] for name in servers}
+    for number in range(scale.starts + 1):
+        for name, (command, shown) in servers.items():
+            milliseconds = _start(command, path, shown)
+            if number > 0:
+                taken[name].append(milliseconds)
+    return {name: numbers.median(times) for name, times in taken.items()}
 
 
-def _median_start(command: list, path: Path, shown: Path, scale: Scale) -> float:
-    taken = []
-    for _ in range(scale.starts + 1):
-        with ExitStack() as stack:
-            began = time.perf_counter()
-            _spawn(stack, command, path)
-            _first_byte(shown, began)
-            taken.append((time.perf_counter() - began) * 1e3)
-    return numbers.median(taken[1:])
+def _start(command: list, path: Path, shown: Path) -> float:
+    with ExitStack() as stack:
+        began = time.perf_counter()
+        _spawn(stack, command, path)
+        _first_byte(shown, began)
+        return (time.perf_counter() - began) * 1e3
 
 
 def _first_byte(shown: Path, began: float) -> None:

@@ -8,8 +8,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from .images import PACKED
 from .systems import System
-from .workspace import MIB, TOOLS, Scale, say
+from .workspace import MIB, TOOLS, Scale, run, say
+
+PACKED_NAMES = {Path(name).stem for name in PACKED}
 
 # Every round starts each test with each system, so that noise of the machine meets all of them alike.
 CPUS = sorted(os.sched_getaffinity(0))
@@ -77,7 +80,7 @@ def _round(test: Test, number: int, systems: dict[str, System], scale: Scale, ch
     for system in order:
         if number == 0:
             # Enough to have every buffer and page of the servers there.
-            _measure(test, system, scale, 0, divide=8)
+            _measure(test, system, scale, number, divide=8)
         else:
             into.setdefault(system.name, []).append(_measure(test, system, scale, number))
 
@@ -86,15 +89,15 @@ def _plain_name(system: System) -> str:
     return system.name.removesuffix("-direct")
 
 
-def _measure(test: Test, system: System, scale: Scale, seed: int, divide: int = 1) -> dict | None:
+def _measure(test: Test, system: System, scale: Scale, number: int, divide: int = 1) -> dict | None:
     command = [*_place_reader(test.place), str(TOOLS / "reader"), str(system.file), *test.options,
                "--readers", str(test.readers), *_state(test, system)]
     weight = system.weight * divide
     if test.is_random:
         count = max(20, scale.count // weight) if test.state != "disk" else max(20, scale.count // 4 // divide)
-        command += ["--pattern", "random", "--seed", str(seed * 1000 + 17), "--count", str(count)]
+        command += ["--pattern", "random", "--seed", str(number * 1000 + 17), "--count", str(count)]
     if test.span or not test.is_random:
-        command += ["--span", str(test.span or max(4 * MIB, scale.span // weight))]
+        command += _window(test, scale, weight, number)
     if test.state == "warm":
         subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     counted, used = statistics(system.file), server_cpu(system.pid)
@@ -104,8 +107,24 @@ def _measure(test: Test, system: System, scale: Scale, seed: int, divide: int = 
         return None
     sample = json.loads(done.stdout)
     sample["server_ns_per_byte"] = (server_cpu(system.pid) - used) / sample["bytes"]
+    if test.name == "sequential-1m" and system.name in PACKED_NAMES:
+        sample |= _decode(system, _window(test, scale, weight, number))
     sample["requests"] = statistics(system.file).get("reads", 0) - counted.get("reads", 0)
     return sample
+
+
+def _window(test: Test, scale: Scale, weight: int, number: int) -> list[str]:
+    """The part of the image that a slow system reads. It moves from test to test, so that no test finds blocks in a
+    cache that the test before it put there."""
+    span = test.span or max(4 * MIB, scale.span // weight)
+    turn = number * len(TESTS) + TESTS.index(test)
+    start = turn % max(1, scale.iso_bytes // span) * span
+    return ["--start", str(start), "--span", str(span)]
+
+
+def _decode(system: System, window: list[str]) -> dict:
+    """The same bytes by one decoder without a mount, right after the mount gave them."""
+    return json.loads(run(*_place_reader("pinned"), TOOLS / "library", "decode", system.source, *window))
 
 
 def _state(test: Test, system: System) -> list[str]:

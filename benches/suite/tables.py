@@ -39,9 +39,8 @@ def bars(results: dict) -> str:
         wanted = f"{'>=' if bar['at_least'] else '<='} {number(bar['limit'])}{unit}"
         low_high = Spread(bar["reached"], *bar["spread"]) if bar["spread"] else None
         reached = spread(low_high) if low_high else number(bar["reached"])
-        verdict = bar["verdict"] + (f": {bar['why_missing']}" if bar["reached"] is None and bar["why_missing"] else "")
-        lines.append([str(bar["bar"]), bar["text"], wanted, reached, verdict])
-    return table(["#", "bar", "wanted", "reached (lowest-highest round)", ""], lines)
+        lines.append([str(bar["bar"]), bar["text"], wanted, reached, bar["verdict"], bar["remark"]])
+    return table(["#", "bar", "wanted", "reached (lowest-highest round)", "", "remark"], lines)
 
 
 def _of_tests(f: Figures, head: list[str], columns: list[tuple[str, str]]) -> str:
@@ -80,12 +79,11 @@ def processor(f: Figures) -> str:
 
 def work(f: Figures) -> str:
     lines = []
-    for name, library in f.probes["library"].items():
+    for name, asked in f.probes["allocations"].items():
         streaming = f.probes["streaming"][name]
-        asked = library["allocations_per_read"]
         lines.append([
             f.results["labels"].get(name, name),
-            number(library["decoder_mb_per_s"]),
+            number(1e3 / nanos) if (nanos := f.median("sequential-1m", name, "decoder_ns_per_byte")) else "-",
             f"{streaming['decodes_per_block']:.3f}",
             number(asked["4096"]),
             number(asked["131072"]),

@@ -32,7 +32,7 @@ class Scale:
     """Plain size of an image of zeroes, to see whether starting depends on the size; 0 leaves it out."""
 
 
-FULL = Scale("full", 256 * MIB, 5, 256 * MIB, 1500, 9, (1000, 10000), 4 << 30)
+FULL = Scale("full", 256 * MIB, 9, 256 * MIB, 1500, 9, (1000, 10000), 4 << 30)
 QUICK = Scale("quick", 16 * MIB, 1, 16 * MIB, 100, 2, (100,), 0)
 
 

@@ -4,32 +4,48 @@ use std::{
     alloc::{GlobalAlloc, Layout, System},
     error::Error,
     ffi::OsStr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use plainiso::{
     cache::BlockCache,
     fs::{Filesystem, Naming, Options, ROOT},
     image::Image,
 };
 use plainiso_bench_tools::{PageAligned, Random, bytes, cpu_time};
-use serde_json::{Value, json};
+use serde_json::{Map, json};
 
-/// Prints what reading IMAGE through the library costs.
+/// Reads an image through the library, without a mount.
 #[derive(Parser)]
 struct Arguments {
-    image: PathBuf,
-    /// Bytes to decode for the speed; the whole image if it is smaller.
-    #[arg(long, value_parser = bytes, default_value = "64M")]
-    length: u64,
-    /// Random reads of each size for the allocations.
-    #[arg(long, default_value_t = 1000)]
-    count: u32,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Allocations per random read, by the size of the read.
+    Allocations {
+        image: PathBuf,
+        /// Reads of each size.
+        #[arg(long, default_value_t = 1000)]
+        count: u32,
+    },
+    /// CPU time of decoding whole blocks in their order, fetching included.
+    Decode {
+        image: PathBuf,
+        /// Decode from here on.
+        #[arg(long, value_parser = bytes, default_value = "0")]
+        start: u64,
+        /// Decode this many plain bytes.
+        #[arg(long, value_parser = bytes, default_value = "64M")]
+        span: u64,
+    },
 }
 
 /// The system's allocator, and how often it was asked for memory.
@@ -66,26 +82,28 @@ unsafe impl GlobalAlloc for Counting {
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result<()> {
-    let arguments = Arguments::parse();
-    let mut allocations = serde_json::Map::new();
-    for len in [4 << 10, 16 << 10, 64 << 10, 128 << 10] {
-        let each = allocations_per_read(&arguments, len)?;
-        allocations.insert(len.to_string(), json!(each));
-    }
-    let nanos = decoder_nanos_per_byte(&arguments)?;
-    let report = json!({
-        "allocations_per_read": Value::Object(allocations),
-        "decoder_ns_per_byte": nanos,
-        "decoder_mb_per_s": 1e3 / nanos,
-    });
-    println!("{report}");
+    let report = match Arguments::parse().command {
+        Command::Allocations { image, count } => {
+            let mut report = Map::new();
+            for len in [4 << 10, 16 << 10, 64 << 10, 128 << 10] {
+                let each = allocations_per_read(&image, len, count)?;
+                report.insert(len.to_string(), json!(each));
+            }
+            report
+        }
+        Command::Decode { image, start, span } => {
+            let nanos = decoder_nanos_per_byte(&image, start, span)?;
+            Map::from_iter([("decoder_ns_per_byte".into(), json!(nanos))])
+        }
+    };
+    println!("{}", json!(report));
     Ok(())
 }
 
 /// A filesystem that shows the one image, with the size of cache that a mount has.
-fn filesystem(arguments: &Arguments) -> Result<Filesystem> {
+fn filesystem(image: &Path) -> Result<Filesystem> {
     Ok(Filesystem::new(Options {
-        sources: vec![arguments.image.clone()],
+        sources: vec![image.into()],
         root_is_file: false,
         naming: Naming::default(),
         images_only: false,
@@ -98,9 +116,9 @@ fn filesystem(arguments: &Arguments) -> Result<Filesystem> {
     })?)
 }
 
-fn allocations_per_read(arguments: &Arguments, len: usize) -> Result<f64> {
-    let filesystem = filesystem(arguments)?;
-    let shown = arguments.image.with_extension("iso");
+fn allocations_per_read(image: &Path, len: usize, count: u32) -> Result<f64> {
+    let filesystem = filesystem(image)?;
+    let shown = image.with_extension("iso");
     let name = shown.file_name().unwrap_or(OsStr::new(""));
     let attributes = filesystem.lookup(ROOT, name)?;
     let file = filesystem.open(attributes.ino)?;
@@ -117,29 +135,24 @@ fn allocations_per_read(arguments: &Arguments, len: usize) -> Result<f64> {
     // What the first read sets up is used by all others.
     read()?;
     let before = ALLOCATIONS.load(Relaxed);
-    for _ in 0..arguments.count {
+    for _ in 0..count {
         read()?;
     }
     let asked = ALLOCATIONS.load(Relaxed) - before;
-    Ok(asked as f64 / f64::from(arguments.count))
+    Ok(asked as f64 / f64::from(count))
 }
 
-/// CPU time of whole blocks in their order, fetching included, at its best of three rounds.
-fn decoder_nanos_per_byte(arguments: &Arguments) -> Result<f64> {
-    let cache = Arc::new(BlockCache::new(0));
-    let image = Image::open(&arguments.image, cache, &|| Ok(None))?;
-    let block = image.geometry().largest_block().max(128 << 10);
-    let mut buffer = PageAligned::new(block);
-    let end = image.size().min(arguments.length);
-    let mut best = f64::MAX;
-    for _ in 0..3 {
-        let before = cpu_time();
-        let mut at = 0;
-        while at < end {
-            at += image.read_at(buffer.bytes_mut(), at)? as u64;
-        }
-        let taken = cpu_time().saturating_sub(before);
-        best = best.min(taken.as_nanos() as f64 / at as f64);
+fn decoder_nanos_per_byte(path: &Path, start: u64, span: u64) -> Result<f64> {
+    let image = Image::open(path, Arc::new(BlockCache::new(0)), &|| Ok(None))?;
+    let mut buffer = PageAligned::new(image.geometry().largest_block().max(128 << 10));
+    // What the first read sets up is used by all others.
+    image.read_at(buffer.bytes_mut(), start)?;
+    let end = image.size().min(start.saturating_add(span));
+    let before = cpu_time();
+    let mut at = start;
+    while at < end {
+        at += image.read_at(buffer.bytes_mut(), at)? as u64;
     }
-    Ok(best)
+    let taken = cpu_time().saturating_sub(before);
+    Ok(taken.as_nanos() as f64 / at.saturating_sub(start).max(1) as f64)
 }

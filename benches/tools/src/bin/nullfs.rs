@@ -151,7 +151,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let mut config = Config::default();
     config.mount_options = vec![MountOption::RO, MountOption::FSName("nullfs".into())];
-    config.acl = SessionACL::All;
+    config.acl = SessionACL::Owner;
     config.n_threads = Some(arguments.threads);
     Session::new(null, &arguments.mountpoint, &config)?
         .spawn()?

@@ -25,7 +25,10 @@ struct Arguments {
     /// Bytes per read.
     #[arg(long, value_parser = bytes, default_value = "1M")]
     block: u64,
-    /// Read only this many bytes from the front; random reads stay inside them too.
+    /// Read from here on.
+    #[arg(long, value_parser = bytes, default_value = "0")]
+    start: u64,
+    /// Read only this many bytes; random reads stay inside them too.
     #[arg(long, value_parser = bytes)]
     span: Option<u64>,
     /// Random reads of all readers together; no place is read twice.
@@ -96,6 +99,7 @@ fn drop_pages(path: &Path) -> io::Result<()> {
 /// The positions that each reader reads, in its order.
 fn shares(arguments: &Arguments) -> Result<Vec<Vec<u64>>, Box<dyn Error>> {
     let len = File::open(&arguments.file)?.metadata()?.len();
+    let len = len.saturating_sub(arguments.start);
     let slots = arguments.span.unwrap_or(len).min(len) / arguments.block;
     if slots == 0 || arguments.readers == 0 {
         return Err("there is nothing to read".into());
@@ -111,7 +115,7 @@ fn shares(arguments: &Arguments) -> Result<Vec<Vec<u64>>, Box<dyn Error>> {
         positions.truncate(count);
     }
     for position in &mut positions {
-        *position *= arguments.block;
+        *position = arguments.start + *position * arguments.block;
     }
     if arguments.together {
         return Ok(vec![positions; arguments.readers]);
