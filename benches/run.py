@@ -51,7 +51,8 @@ def measure_alone(scale) -> dict:
     systems.sweep()
     made = images.make(scale)
     with ExitStack() as stack:
-        mounted, missing = systems.mount_all(stack, made, scale)
+        mounts = systems.Mounts(stack, made, scale)
+        mounted = mounts.systems
         say(f"mounted {len(mounted)} systems; comparing their bytes")
         systems.verify(mounted, made)
         say("all bytes are right")
@@ -64,7 +65,7 @@ def measure_alone(scale) -> dict:
         "cache_bytes": probes.CACHE,
         "when": time.strftime("%Y-%m-%d"),
         "machine": machine.describe(foreign),
-        "missing": missing,
+        "missing": mounts.missing,
         "labels": {system.name: system.label for system in mounted.values()},
         "stored": made.stored,
         "samples": samples,
@@ -72,22 +73,26 @@ def measure_alone(scale) -> dict:
     }
 
 
+def take(source: Path | None, scale) -> dict:
+    """The results of an earlier run, or of one that is made now and kept."""
+    if source:
+        results = json.loads(source.read_text())
+    else:
+        results = measure(scale)
+    results["bars"] = [bar.as_dict() for bar in bars.evaluate(Figures(results))]
+    if not source:
+        path = WORK / f"results-{scale.name}.json"
+        path.write_text(json.dumps(results, indent=1) + "\n")
+        say(f"results: {path}")
+    return results
+
+
 def main() -> int:
     asked = arguments()
-    scale = QUICK if asked.quick else FULL
     # A signal unwinds the stack, which takes all mounts away.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped by a signal"))
     os.environ["LC_ALL"] = "C"
-    started = time.monotonic()
-    if asked.source:
-        results = json.loads(asked.source.read_text())
-    else:
-        results = measure(scale)
-        verdicts = bars.evaluate(Figures(results))
-        results["bars"] = [bar.as_dict() for bar in verdicts]
-        path = WORK / f"results-{scale.name}.json"
-        path.write_text(json.dumps(results, indent=1) + "\n")
-        say(f"results: {path} (after {time.monotonic() - started:.0f} s)")
+    results = take(asked.source, QUICK if asked.quick else FULL)
     say(report.as_text(results))
     if asked.report:
         if results["scale"] != "full":

@@ -68,7 +68,7 @@ def make(scale: Scale) -> Images:
     return images
 
 
-def make_many(scale: Scale, count: int) -> Path:
+def make_many(count: int) -> Path:
     """A folder of `count` small images, all different files."""
     folder = WORK / f"many-{count}"
     if not (folder / f"Disc {count - 1:05}.zso").exists():

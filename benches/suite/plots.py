@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from .figures import Figures, Spread
+from .tables import number
 
 LABEL_WIDTH, PLOT_WIDTH, VALUE_WIDTH = 230, 480, 110
 ROW, TOP, BOTTOM = 22, 50, 34
@@ -25,7 +26,7 @@ class Row:
 
 
 class Scale:
-    """From values to pixels, in steps of ten where values lie far apart."""
+    """From values to pixels. Logarithmic where values lie too far apart to be seen otherwise."""
 
     def __init__(self, rows: list[Row], is_logarithmic: bool):
         highest = max(row.value.high for row in rows)
@@ -56,7 +57,7 @@ def bar_chart(title: str, unit: str, rows: list[Row], is_logarithmic: bool = Fal
     for tick in scale.ticks():
         x = scale.at(tick)
         parts.append(f'<line class="grid" x1="{x:.1f}" y1="{TOP - 6}" x2="{x:.1f}" y2="{end}"/>')
-        parts.append(f'<text x="{x:.1f}" y="{end + 18}" text-anchor="middle">{tick:g}</text>')
+        parts.append(f'<text x="{x:.1f}" y="{end + 18}" text-anchor="middle">{tick:,g}</text>')
     for i, row in enumerate(rows):
         parts += _bar(row, TOP + ROW * i, scale)
     note = f"{unit}{', logarithmic' if is_logarithmic else ''}"
@@ -73,17 +74,17 @@ def _bar(row: Row, y: int, scale: Scale) -> list[str]:
         f'<text x="{start - 8}" y="{middle + 4}" text-anchor="end">{escape(row.label)}</text>',
         f'<rect class="{row.kind}" x="{start}" y="{y + 3}" width="{end - start:.1f}" height="{ROW - 6}"/>',
         f'<line class="range" x1="{low:.1f}" y1="{middle}" x2="{high:.1f}" y2="{middle}"/>',
-        f'<text x="{max(end, high) + 6:.1f}" y="{middle + 4}">{row.value.median:.3g}</text>',
+        f'<text x="{max(end, high) + 6:.1f}" y="{middle + 4}">{number(row.value.median)}</text>',
     ]
 
 
 def draw(f: Figures) -> dict[str, str]:
     """File names and their text."""
     charts = {
-        "sequential.svg": ("Reading in order, 1 MiB, cold page cache", "MB/s", "sequential-1m", "mb_per_s", True),
+        "sequential.svg": ("Reading in order, 1 MiB, cold page cache", "MB/s", "sequential-1m", "mb_per_s", False),
         "random-4k.svg": ("4 KiB at random, cold page cache, one CPU", "us, p50", "random-4k", "p50_us", True),
         "processor.svg": ("CPU time of the server while reading in order", "ns per byte", "sequential-1m",
-                          "server_ns_per_byte", True),
+                          "server_ns_per_byte", False),
     }
     drawn = {}
     for name, (title, unit, test, field, is_logarithmic) in charts.items():

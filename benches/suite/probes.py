@@ -114,7 +114,7 @@ def _traced(pid: int, work) -> dict[str, int] | None:
 
 def _many(scale: Scale, count: int) -> dict:
     """A library of many images: from the start of the program to the end of `ls -l`, and memory afterwards."""
-    folder, path = image_files.make_many(scale, count), mountpoint("many")
+    folder, path = image_files.make_many(count), mountpoint("many")
     taken, memory = [], {}
     for _ in range(max(2, scale.starts // 2) + 1):
         with ExitStack() as stack:
@@ -138,7 +138,7 @@ def _until_listed(path: Path, count: int) -> int:
 def _starts(images: Images, scale: Scale) -> dict[str, float]:
     """Milliseconds from the start of the program to the first byte read through the mount."""
     path = mountpoint("start")
-    small = image_files.make_many(scale, scale.many[0]) / "Disc 00000.zso"
+    small = image_files.make_many(scale.many[0]) / "Disc 00000.zso"
     sources = {"small": small, "zso-2k": images.packed("zso-2k"), "isz-zlib-128k": images.packed("isz-zlib-128k")}
     large = image_files.make_large(scale)
     if large:

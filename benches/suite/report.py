@@ -9,6 +9,9 @@ from .workspace import TOP, Failure, say
 PAGE = TOP / "docs" / "PERFORMANCE.md"
 PLOTS = TOP / "docs" / "performance"
 
+QUIET = 0.2
+"""CPUs that other programs may use while figures are measured that are meant to be shown."""
+
 
 def sections(results: dict) -> dict[str, str]:
     f = Figures(results)
@@ -44,3 +47,5 @@ def write(results: dict) -> None:
     for name, text in plots.draw(Figures(results)).items():
         (PLOTS / name).write_text(text)
     say(f"wrote {PAGE} and {PLOTS}")
+    if results["machine"]["foreign_cpus"] > QUIET:
+        say("The machine was busy with other things: measure again when it is quiet, before these figures are shown.")

@@ -116,7 +116,7 @@ def _measure(test: Test, system: System, scale: Scale, number: int, divide: int 
 def _window(test: Test, scale: Scale, weight: int, number: int) -> list[str]:
     """The part of the image that a slow system reads. It moves from test to test, so that no test finds blocks in a
     cache that the test before it put there."""
-    span = test.span or max(4 * MIB, scale.span // weight)
+    span = test.span or max(4 * MIB, scale.iso_bytes // weight)
     turn = number * len(TESTS) + TESTS.index(test)
     start = turn % max(1, scale.iso_bytes // span) * span
     return ["--start", str(start), "--span", str(span)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .images import Images
-from .workspace import MOUNTS, PLAINISO, TOOLS, Failure, run, say
+from .workspace import MOUNTS, PLAINISO, TOOLS, Failure, Scale, run, say
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,9 @@ SHOWN = {
     "isz-bzip2": ("plainiso ISZ bzip2 128K", 16),
     "plain": ("plainiso plain ISO", 1),
 }
+
+# Those that are also mounted with direct_io.
+DIRECT = ["zso-2k", "cso-2k", "isz-zlib-128k"]
 
 KERNEL = {
     "kernel-squashfs-lz4": ("kernel squashfs lz4 128K", "squashfs", "lz4.squashfs", 1),
@@ -120,62 +123,63 @@ def knows_option(word: str) -> bool:
     return f"--{word.replace('_', '-')}" in said or f"--{word}" in said
 
 
-def mount_all(stack: ExitStack, images: Images, scale) -> tuple[dict[str, System], list[str]]:
-    """Everything that this machine can mount, and a line for each thing that it cannot."""
-    systems, missing = {}, []
+class Mounts:
+    """All systems, mounted on a stack that takes them away; `missing` has a line for each that cannot be had."""
 
-    def add(system: System) -> None:
-        systems[system.name] = system
+    def __init__(self, stack: ExitStack, images: Images, scale: Scale):
+        self.stack, self.images, self.missing = stack, images, []
+        self.systems: dict[str, System] = {}
+        self._add(System("ext4", "plain file, hot", images.plain, images.plain, is_plain=True))
+        self._add_null("null", "empty FUSE", scale)
+        self._add_null("null-direct", "empty FUSE, direct_io", scale, "--direct-io")
+        self._add_plainiso("", "", list(SHOWN))
+        if knows_option("direct_io"):
+            self._add_plainiso("-direct", ", direct_io", DIRECT, "direct_io")
+        else:
+            self._leave_out("direct_io", "this plainiso does not know the option")
+        for name in KERNEL:
+            self._attempt(self._add_kernel, name)
+        for name in SQUASHFUSE:
+            self._attempt(self._add_squashfuse, name)
 
-    def attempt(name: str, make) -> None:
+    def _add(self, system: System) -> None:
+        self.systems[system.name] = system
+
+    def _leave_out(self, name: str, why: object) -> None:
+        self.missing.append(f"{name}: {why}")
+        say(f"left out {name}: {why}")
+
+    def _attempt(self, add, name: str) -> None:
         try:
-            make()
-        except Failure as failure:
-            missing.append(f"{name}: {failure}")
-            say(f"left out {name}: {failure}")
+            add(name)
+        except (Failure, FileNotFoundError) as why:
+            self._leave_out(name, why)
 
-    add(System("ext4", "plain file, hot", images.plain, images.plain, is_plain=True))
-    _add_null(stack, add, images, scale)
-    _add_plainiso(stack, add, images, missing)
-    for name, (label, kind, file, weight) in KERNEL.items():
-        def make_kernel():
-            path, image = mountpoint(name), images.others / file
-            stack.enter_context(mounted_by_kernel(kind, image, path))
-            add(System(name, label, path / "disc.iso", image, weight=weight))
-        attempt(name, make_kernel)
-    for name, (label, file, weight) in SQUASHFUSE.items():
-        def make_squashfuse():
-            path, image = mountpoint(name), images.others / file
-            pid = stack.enter_context(served(["squashfuse_ll", "-f", image, path], path))
-            add(System(name, label, path / "disc.iso", image, pid, weight))
-        attempt(name, make_squashfuse)
-    return systems, missing
-
-
-def _add_null(stack: ExitStack, add, images: Images, scale) -> None:
-    for name, label, options in (
-        ("null", "empty FUSE", []),
-        ("null-direct", "empty FUSE, direct_io", ["--direct-io"]),
-    ):
+    def _add_null(self, name: str, label: str, scale: Scale, *options: str) -> None:
         path = mountpoint(name)
         command = [TOOLS / "nullfs", path, "--size", scale.iso_bytes, *options]
-        pid = stack.enter_context(served(command, path))
-        add(System(name, label, path / "null.iso", images.plain, pid))
+        pid = self.stack.enter_context(served(command, path))
+        self._add(System(name, label, path / "null.iso", self.images.plain, pid))
 
-
-def _add_plainiso(stack: ExitStack, add, images: Images, missing: list[str]) -> None:
-    variants = [("", "", ())]
-    if knows_option("direct_io"):
-        variants.append(("-direct", ", direct_io", ("direct_io",)))
-    else:
-        missing.append("direct_io: this plainiso does not know the option")
-    for suffix, words, options in variants:
+    def _add_plainiso(self, suffix: str, words: str, names: list[str], *options: str) -> None:
         path = mountpoint(f"plainiso{suffix}")
-        pid = stack.enter_context(plainiso(images.library, path, *options))
-        for name, (label, weight) in SHOWN.items():
-            source = images.plain if name == "plain" else images.packed(name)
-            shown = path / f"{name}.iso"
-            add(System(name + suffix, label + words, shown, source, pid, weight))
+        pid = self.stack.enter_context(plainiso(self.images.library, path, *options))
+        for name in names:
+            label, weight = SHOWN[name]
+            source = self.images.plain if name == "plain" else self.images.packed(name)
+            self._add(System(name + suffix, label + words, path / f"{name}.iso", source, pid, weight))
+
+    def _add_kernel(self, name: str) -> None:
+        label, kind, file, weight = KERNEL[name]
+        path, image = mountpoint(name), self.images.others / file
+        self.stack.enter_context(mounted_by_kernel(kind, image, path))
+        self._add(System(name, label, path / "disc.iso", image, weight=weight))
+
+    def _add_squashfuse(self, name: str) -> None:
+        label, file, weight = SQUASHFUSE[name]
+        path, image = mountpoint(name), self.images.others / file
+        pid = self.stack.enter_context(served(["squashfuse_ll", "-f", image, path], path))
+        self._add(System(name, label, path / "disc.iso", image, pid, weight))
 
 
 def verify(systems: dict[str, System], images: Images) -> None:

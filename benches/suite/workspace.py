@@ -22,8 +22,6 @@ class Scale:
     name: str
     iso_bytes: int
     rounds: int
-    span: int
-    """Bytes that a sequential test reads of a fast system."""
     count: int
     """Random reads of a test of a fast system."""
     starts: int
@@ -32,21 +30,24 @@ class Scale:
     """Plain size of an image of zeroes, to see whether starting depends on the size; 0 leaves it out."""
 
 
-FULL = Scale("full", 256 * MIB, 9, 256 * MIB, 1500, 9, (1000, 10000), 4 << 30)
-QUICK = Scale("quick", 16 * MIB, 1, 16 * MIB, 100, 2, (100,), 0)
+FULL = Scale("full", 256 * MIB, 9, 1500, 9, (1000, 10000), 4 << 30)
+QUICK = Scale("quick", 16 * MIB, 1, 100, 2, (100,), 0)
 
 
 class Failure(Exception):
     """Something that the user must hear of, in one sentence."""
 
 
-def run(*command, **options) -> str:
+def run(*command) -> str:
     """Runs a program to its end and returns what it printed."""
     words = [str(word) for word in command]
-    done = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL, **options)
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    except FileNotFoundError:
+        raise Failure(f"'{words[0]}' is not installed") from None
     if done.returncode != 0:
-        said = done.stderr.strip()[-500:]
-        raise Failure(f"'{' '.join(words)}' ended with {done.returncode}: {said}")
+        said = done.stderr.strip().splitlines() or [f"ended with {done.returncode}"]
+        raise Failure(f"{Path(words[0]).name}: {said[-1]}")
     return done.stdout
 
 
