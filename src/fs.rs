@@ -2,7 +2,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -129,6 +129,17 @@ impl Filesystem {
             handle: self.files.insert(opened),
             unchanged,
         })
+    }
+
+    /// Where an inode is shown: its path below the root, or of a root that is a file, the name of that file.
+    ///
+    /// # Errors
+    /// `NotFound` when the inode is not known, or nothing bears its name any more.
+    pub fn shown_path(&self, ino: Ino) -> Result<PathBuf> {
+        match ino {
+            ROOT => Ok(Path::new(&**self.find(&*self.inodes.node(ino)?)?.name()).into()),
+            _ => self.inodes.path_of(ino),
+        }
     }
 
     /// Fills `out` from `at` on and returns how much there was: less than asked for at the end only.

@@ -11,7 +11,9 @@ mod linux;
 mod listing;
 #[cfg(not(target_os = "linux"))]
 mod macos;
+mod opening;
 mod options;
+mod patterns;
 pub mod session;
 
 use std::{
@@ -30,6 +32,7 @@ use fuser::{
     ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 
+use self::{opening::Openings, options::MountOptions};
 use crate::{
     Result,
     fs::{Attributes, Filesystem, Kind, Seek},
@@ -56,20 +59,22 @@ const WANTED: &[InitFlags] = &[
     InitFlags::FUSE_READDIRPLUS_AUTO,
     InitFlags::FUSE_CACHE_SYMLINKS,
     InitFlags::FUSE_ASYNC_DIO,
+    InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
 ];
 
 /// Answers the kernel out of a filesystem.
 pub(crate) struct Adaptor {
     filesystem: Arc<Filesystem>,
+    openings: Openings,
     readahead: Option<u32>,
 }
 
 impl Adaptor {
-    /// `readahead` is the most that the kernel may read ahead, in bytes; it never exceeds the kernel's own choice.
-    pub(crate) fn new(filesystem: Arc<Filesystem>, readahead: Option<u32>) -> Self {
+    pub(crate) fn new(filesystem: Arc<Filesystem>, options: &MountOptions) -> Self {
         Self {
             filesystem,
-            readahead,
+            openings: Openings::new(options.direct_io.clone()),
+            readahead: options.readahead,
         }
     }
 
@@ -197,11 +202,8 @@ impl fuser::Filesystem for Adaptor {
         if flags.acc_mode() != OpenAccMode::O_RDONLY || flags.0 & libc::O_TRUNC != 0 {
             return reply.error(Errno::EROFS);
         }
-        match self.answer("open", |fs| fs.open(ino.0)) {
-            Ok(file) if file.unchanged => {
-                reply.opened(FileHandle(file.handle), FopenFlags::FOPEN_KEEP_CACHE);
-            }
-            Ok(file) => reply.opened(FileHandle(file.handle), FopenFlags::empty()),
+        match self.answer("open", |fs| self.openings.open(fs, ino.0)) {
+            Ok((handle, flags)) => reply.opened(FileHandle(handle), flags),
             Err(errno) => reply.error(errno),
         }
     }

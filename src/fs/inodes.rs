@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     ffi::OsStr,
     os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError, RwLock, Weak,
         atomic::{AtomicU64, Ordering},
@@ -57,11 +58,24 @@ impl Inodes {
     pub(super) fn node(&self, ino: Ino) -> Result<Arc<Node>> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let node = known.get(&ino).map(Arc::clone);
-        node.ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such inode"))
+        node.ok_or_else(no_such_inode)
     }
 
     pub(super) fn parent_of(&self, ino: Ino) -> Ino {
         self.node(ino).map_or(ROOT, |node| node.parent)
+    }
+
+    /// The names that lead from the root to an inode.
+    pub(super) fn path_of(&self, ino: Ino) -> Result<PathBuf> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let (mut names, mut at) = (Vec::new(), ino);
+        // Numbers are hashes, which an enemy may bend into a circle.
+        while at != ROOT && names.len() < known.len() {
+            let node = known.get(&at).ok_or_else(no_such_inode)?;
+            names.push(Arc::clone(&node.name));
+            at = node.parent;
+        }
+        Ok(names.iter().rev().map(|name| Path::new(&**name)).collect())
     }
 
     /// The number for a name: a hash of the shown path, so that it is the same after a restart and whatever other
@@ -159,6 +173,10 @@ impl State {
         self.older = self.older.take().filter(|older| older.strong_count() > 0);
         self.last_opened.replace(fingerprint) == Some(fingerprint) && pages_are_of_one_file
     }
+}
+
+fn no_such_inode() -> Error {
+    Error::new(ErrorKind::NotFound, "there is no such inode")
 }
 
 fn number_of(known: &HashMap<Ino, Arc<Node>>, parent: Ino, name: &OsStr) -> Ino {

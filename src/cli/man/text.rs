@@ -44,6 +44,9 @@ const MOUNT_OPTIONS: &[&str] = &[
     "The words dev, suid, exec, atime and their opposites are passed on. The other words of mount(8) (defaults, \
      noauto, nofail, user, _netdev, x-*, ...) are ignored. rw mounts read-only nevertheless, and says so; mount(8) \
      passes it on unless fstab says ro.",
+    "A pattern of direct_io is for a file's name, or for its path below the mountpoint when it holds a /: *.bin, \
+     /Games/*.iso, **/*.img. Reads of such a file go around the kernel's cache: faster for one pass from end to end, \
+     slower for everything that is read again. It suits streaming, loop devices and machines with little memory.",
     "In the background, log messages go to syslog. Where no syslog listens they are lost, unless --log-file names a \
      file.",
     "--ready-fd N expects a pipe or a file that the caller opened for writing. Read from it up to the end of the \
