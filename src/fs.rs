@@ -15,6 +15,7 @@ mod attributes;
 mod handles;
 mod inodes;
 mod opened;
+mod shared;
 mod stats;
 mod types;
 mod xattrs;
@@ -23,6 +24,7 @@ pub use crate::catalog::Naming;
 use handles::{Handles, Snapshot};
 use inodes::{Inodes, Node};
 use opened::{OpenedFile, Opening};
+pub use shared::SharedFile;
 use stats::Counters;
 pub use types::{Attributes, DirectoryEntry, Ino, Kind, OpenFile, Options, ROOT, Seek, Space};
 
@@ -92,7 +94,7 @@ impl Filesystem {
         let node = self.inodes.node(ino)?;
         let found = self.find(&node);
         match found.and_then(|found| self.attributes_of(ino, &found)) {
-            Err(err) if err.kind() == ErrorKind::NotFound => {
+            Err(err) if err.kind() == ErrorKind::NotFound || node.check_named().is_err() => {
                 let open = node.with_state(|state| state.open.upgrade());
                 open.map_or(Err(err), |open| Ok(open.attributes().clone()))
             }
@@ -134,12 +136,36 @@ impl Filesystem {
     /// Where an inode is shown: its path below the root, or of a root that is a file, the name of that file.
     ///
     /// # Errors
-    /// `NotFound` when the inode is not known, or nothing bears its name any more.
+    /// `NotFound` when nothing is left of a root that is a file, `Io` when it cannot be inspected.
     pub fn shown_path(&self, ino: Ino) -> Result<PathBuf> {
         match ino {
             ROOT => Ok(Path::new(&**self.find(&*self.inodes.node(ino)?)?.name()).into()),
-            _ => self.inodes.path_of(ino),
+            _ => Ok(self.inodes.path_of(ino)),
         }
+    }
+
+    /// The file behind a handle. It is not closed before this is dropped.
+    ///
+    /// # Errors
+    /// `BadHandle`.
+    pub fn shared(&self, handle: u64) -> Result<SharedFile> {
+        self.files.get(handle).map(SharedFile)
+    }
+
+    /// Leaves a number to a file that is open: whatever bears the inode's name now gets the next number when it is
+    /// looked up.
+    pub fn displace(&self, ino: Ino, open: &SharedFile) {
+        if let Ok(node) = self.inodes.node(ino) {
+            node.displace(&open.0);
+        }
+    }
+
+    /// Checks that an inode has its name still.
+    ///
+    /// # Errors
+    /// ESTALE, with which callers look a name up again; `NotFound` when the inode is not known.
+    pub fn check_named(&self, ino: Ino) -> Result<()> {
+        self.inodes.node(ino)?.check_named()
     }
 
     /// Fills `out` from `at` on and returns how much there was: less than asked for at the end only.
@@ -262,6 +288,7 @@ impl Found {
 
 impl Filesystem {
     fn find(&self, node: &Node) -> Result<Found> {
+        node.check_named()?;
         let listing = self.catalog.list(&node.directory)?;
         let index = match node.ino {
             ROOT => (!listing.entries().is_empty()).then_some(0),

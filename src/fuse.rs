@@ -15,9 +15,11 @@ mod opening;
 mod options;
 mod patterns;
 pub mod session;
+mod ways;
 
 use std::{
     ffi::OsStr,
+    fs::File,
     io,
     path::Path,
     sync::Arc,
@@ -59,7 +61,6 @@ const WANTED: &[InitFlags] = &[
     InitFlags::FUSE_READDIRPLUS_AUTO,
     InitFlags::FUSE_CACHE_SYMLINKS,
     InitFlags::FUSE_ASYNC_DIO,
-    InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
 ];
 
 /// Answers the kernel out of a filesystem.
@@ -149,6 +150,7 @@ impl fuser::Filesystem for Adaptor {
             // A kernel without it is served as well.
             let _ = config.add_capabilities(feature);
         }
+        self.openings.ask(config);
         config
             .set_max_write(REQUEST_BYTES)
             .map_err(|nearest| io::Error::other(format!("requests of {nearest} bytes at most")))?;
@@ -202,8 +204,9 @@ impl fuser::Filesystem for Adaptor {
         if flags.acc_mode() != OpenAccMode::O_RDONLY || flags.0 & libc::O_TRUNC != 0 {
             return reply.error(Errno::EROFS);
         }
-        match self.answer("open", |fs| self.openings.open(fs, ino.0)) {
-            Ok((handle, flags)) => reply.opened(FileHandle(handle), flags),
+        let back = |file: &File| reply.open_backing(file);
+        match self.answer("open", |fs| self.openings.open(fs, ino.0, back)) {
+            Ok(opened) => opened.send(reply),
             Err(errno) => reply.error(errno),
         }
     }
@@ -253,14 +256,14 @@ impl fuser::Filesystem for Adaptor {
     fn release(
         &self,
         _: &Request,
-        _: INodeNo,
+        ino: INodeNo,
         handle: FileHandle,
         _: OpenFlags,
         _: Option<LockOwner>,
         _: bool,
         reply: ReplyEmpty,
     ) {
-        self.tell("release", |fs| fs.release(handle.0));
+        self.tell("release", |fs| self.openings.release(fs, ino.0, handle.0));
         reply.ok();
     }
 

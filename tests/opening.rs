@@ -1,175 +1,302 @@
-//! The ways in which the kernel reads a file: through its cache, around it, and past us.
+//! Plain files are read past the server, and a file that is replaced while it is open is not mixed with the other.
 
 #![cfg(target_os = "linux")]
 
+mod common;
 mod library;
 
 use std::{
-    fs::{self, File},
-    os::unix::fs::FileExt,
+    fs::{self, File, Permissions},
+    os::unix::{
+        fs::{FileExt, PermissionsExt},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
 };
 
-use library::{Mount, folder, fuse_is_there, open, succeed, whole};
+use common::{Mounted, Spec, folders, fuse_is_there, users_can_mount};
+use library::{
+    Mount, folder,
+    reading::{Loop, SUM, kernel, reads, reads_the_same_in_every_way},
+    succeed, whole,
+};
+use rustix::fs::SeekFrom;
 
-/// A library of a compressed image in blocks of 2 KiB, and the image's plain bytes.
-fn library_of_one() -> (tempfile::TempDir, Vec<u8>) {
-    let library = tempfile::tempdir().unwrap();
-    let image = folder().join("Racer.zso");
-    fs::copy(&image, library.path().join("Racer.zso")).unwrap();
-    (library, whole(&open(&image).unwrap()).unwrap())
+/// The user that nothing belongs to.
+const NOBODY: u32 = 65534;
+
+#[test]
+#[ignore = "a server for the other tests"]
+fn serves_a_mount_for_another_test() {
+    common::serve();
 }
 
-/// How often the server was asked for bytes of a file or, at the root, of any.
-fn reads(path: &Path) -> u64 {
-    let mut room = [0; 1000];
-    let len = rustix::fs::getxattr(path, "user.plainiso.stats", &mut room).unwrap();
-    let stats: serde_json::Value = serde_json::from_slice(&room[..len]).unwrap();
-    stats["reads"].as_u64().unwrap()
-}
-
-/// Reads a file in every way that programs have, and compares.
-fn reads_the_same_in_every_way(path: &Path, plain: &[u8]) {
-    assert!(fs::read(path).unwrap() == plain, "read");
-    let file = File::open(path).unwrap();
-    for (at, len) in [(0, 1), (2047, 2), (5000, 70_000), (plain.len() - 9, 9)] {
-        let mut got = vec![0; len];
-        file.read_exact_at(&mut got, at as u64).unwrap();
-        assert!(got == plain[at..at + len], "{len} bytes at {at}");
-    }
-    let expected = library::sha256(plain);
-    for way in ["private", "shared", "direct"] {
-        let mut python = Command::new("python3");
-        python.args(["-c", SUM]).arg(way).arg(path);
-        let sum = String::from_utf8(succeed(&mut python).stdout).unwrap();
-        assert_eq!(sum.trim_end(), expected, "{way}");
-    }
-}
-
-/// Sums a file up through a mapping of its pages, or through reads into a page that belong to no cache.
-const SUM: &str = "
-import hashlib, mmap, os, sys
-way, path = sys.argv[1:]
-sha = hashlib.sha256()
-if way == 'direct':
-    fd, page = os.open(path, os.O_RDONLY | os.O_DIRECT), mmap.mmap(-1, 1 << 16)
-    while n := os.readv(fd, [page]):
-        sha.update(page[:n])
-else:
-    flags = mmap.MAP_SHARED if way == 'shared' else mmap.MAP_PRIVATE
-    fd = os.open(path, os.O_RDONLY)
-    sha.update(mmap.mmap(fd, 0, flags=flags, prot=mmap.PROT_READ))
-print(sha.hexdigest())
+/// The number of reads that the server counted.
+const READS: &str = "
+import json, os, sys
+print(json.loads(os.getxattr(sys.argv[1], 'user.plainiso.stats'))['reads'])
 ";
 
-fn losetup() -> Command {
-    let mut losetup = Command::new("losetup");
-    losetup.env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin");
-    losetup
+/// Whether files at `path` can be read past the server: Linux 6.9 or newer, the system's own root, and a file system
+/// that stands on no other. Says why not.
+fn can_be_passed(path: &Path) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = u64::from_str_radix(effective.unwrap().trim(), 16).unwrap();
+    let users = fs::read_to_string("/proc/self/uid_map").unwrap();
+    let sys_admin = 1 << 21;
+    let overlay = 0x794c_7630;
+    let why = if kernel() < (6, 9) {
+        "the kernel is older than 6.9"
+    } else if effective & sys_admin == 0 || !users.trim().ends_with("4294967295") {
+        "needs the system's root"
+    } else if rustix::fs::statfs(path).unwrap().f_type == overlay {
+        "temporary files stand on an overlay"
+    } else {
+        return true;
+    };
+    eprintln!("left out: reading past the server: {why}");
+    false
 }
 
-/// A loop device, detached when dropped.
-struct Loop(PathBuf);
-
-impl Loop {
-    /// `None`, with a line that says so, where loop devices are not allowed.
-    fn over(file: &Path, words: &[&str]) -> Option<Self> {
-        let mut losetup = losetup();
-        losetup
-            .args(["--read-only", "--find", "--show"])
-            .args(words);
-        let output = losetup.arg(file).output().unwrap();
-        if !output.status.success() {
-            let why = String::from_utf8_lossy(&output.stderr);
-            eprintln!("left out: a loop device: {why}");
-            return None;
-        }
-        Some(Self(
-            String::from_utf8(output.stdout).unwrap().trim_end().into(),
-        ))
-    }
+/// Other bytes for each seed, of a size of its own.
+fn noise(seed: u64) -> Vec<u8> {
+    let mut state = seed;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        state.to_be_bytes()[0]
+    };
+    (0..300_000 + seed * 512).map(|_| next()).collect()
 }
 
-impl Drop for Loop {
-    fn drop(&mut self) {
-        let _ = losetup().arg("--detach").arg(&self.0).output();
-    }
+/// Lets another file take a name.
+fn replace(path: &Path, bytes: &[u8]) {
+    let new = path.with_extension("new");
+    fs::write(&new, bytes).unwrap();
+    fs::rename(new, path).unwrap();
+}
+
+/// Reads a file that may be replaced by others meanwhile: all that is read is of one of them.
+fn read_whole(file: &File) -> Vec<u8> {
+    let mut bytes = vec![0; 1 << 20];
+    let len = rustix::io::pread(file, &mut bytes, 0).unwrap();
+    bytes.truncate(len);
+    bytes
 }
 
 #[test]
-fn a_file_read_around_the_cache_is_the_same_in_every_way() {
+fn a_plain_file_is_read_past_the_server_and_is_the_same_in_every_way() {
     if !fuse_is_there() {
         return;
     }
-    let (library, plain) = library_of_one();
-    let mount = Mount::with(library.path(), &["-o", "direct_io"]);
-    reads_the_same_in_every_way(&mount.path().join("Racer.iso"), &plain);
-}
-
-#[test]
-fn a_loop_device_over_a_file_read_around_the_cache_is_its_bytes() {
-    if !fuse_is_there() {
-        return;
-    }
-    let (library, plain) = library_of_one();
-    let mount = Mount::with(library.path(), &["--direct_io"]);
+    let library = tempfile::tempdir().unwrap();
+    let plain = noise(1);
+    fs::write(library.path().join("note.bin"), &plain).unwrap();
+    let mount = Mount::of(library.path());
+    let shown = mount.path().join("note.bin");
+    reads_the_same_in_every_way(&shown, &plain);
     for words in [&[][..], &["--direct-io=on"]] {
-        let Some(device) = Loop::over(&mount.path().join("Racer.iso"), words) else {
-            return;
-        };
-        assert!(fs::read(&device.0).unwrap() == plain, "{words:?}");
-    }
-}
-
-#[test]
-fn only_files_that_a_pattern_is_for_are_read_around_the_cache() {
-    if !fuse_is_there() {
-        return;
-    }
-    let (library, plain) = library_of_one();
-    fs::create_dir(library.path().join("sub")).unwrap();
-    for name in ["sub/a.zso", "sub/b.zso"] {
-        fs::copy(library.path().join("Racer.zso"), library.path().join(name)).unwrap();
-    }
-    let options = ["-o", "direct_io=sub/a*", "--direct_io=R*.iso"];
-    let mount = Mount::with(library.path(), &options);
-    for (name, is_cached) in [
-        ("Racer.iso", false),
-        ("sub/a.iso", false),
-        ("sub/b.iso", true),
-    ] {
-        let path = mount.path().join(name);
-        assert!(fs::read(&path).unwrap() == plain, "{name}");
-        let before = reads(&path);
-        assert!(fs::read(&path).unwrap() == plain, "{name}");
-        assert_eq!(reads(&path) == before, is_cached, "{name}");
-    }
-}
-
-/// Through the cache a good block is lost with its page of 4 KiB.
-#[test]
-fn with_direct_io_only_the_damaged_block_is_lost() {
-    if !fuse_is_there() {
-        return;
-    }
-    let (library, plain) = library_of_one();
-    let stored = library.path().join("Racer.zso");
-    let mut bytes = fs::read(&stored).unwrap();
-    // An entry that points behind the file: block 100 has no place.
-    bytes[24 + 4 * 100..][..4].copy_from_slice(&0x7fff_fff0_u32.to_le_bytes());
-    fs::write(&stored, bytes).unwrap();
-    for (options, lost) in [("direct_io", &[100][..]), ("ro", &[100, 101])] {
-        let mount = Mount::with(library.path(), &["-o", options]);
-        let shown = File::open(mount.path().join("Racer.iso")).unwrap();
-        let mut failing = Vec::new();
-        for (block, want) in plain.chunks(2048).enumerate().skip(90).take(20) {
-            let mut got = [0; 2048];
-            match shown.read_exact_at(&mut got, block as u64 * 2048) {
-                Ok(()) => assert!(got == want, "block {block}"),
-                Err(_) => failing.push(block),
-            }
+        if let Some(device) = Loop::over(&shown, words) {
+            let sectors = plain.len() / 512 * 512;
+            assert!(
+                fs::read(&device.0).unwrap() == plain[..sectors],
+                "{words:?}"
+            );
         }
-        assert_eq!(failing, lost, "{options}");
     }
+    if can_be_passed(library.path()) {
+        assert_eq!(reads(mount.path()), 0);
+    }
+}
+
+#[test]
+fn holes_of_a_plain_file_are_found() {
+    if !fuse_is_there() {
+        return;
+    }
+    let library = tempfile::tempdir().unwrap();
+    let stored = library.path().join("holes.bin");
+    fs::write(&stored, "data").unwrap();
+    let file = File::options().write(true).open(&stored).unwrap();
+    file.write_all_at(b"more", 1 << 20).unwrap();
+    let mount = Mount::of(library.path());
+    let (shown, stored) = (
+        File::open(mount.path().join("holes.bin")).unwrap(),
+        File::open(&stored).unwrap(),
+    );
+    for to in [
+        SeekFrom::Data(0),
+        SeekFrom::Hole(0),
+        SeekFrom::Data(70_000),
+        SeekFrom::Hole(1 << 20),
+        SeekFrom::Data(2 << 20),
+        SeekFrom::End(-1),
+    ] {
+        let (found, expected) = (rustix::fs::seek(&shown, to), rustix::fs::seek(&stored, to));
+        assert_eq!(found, expected, "{to:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_replaced_while_it_is_open_stays_the_old_one() {
+    if !fuse_is_there() {
+        return;
+    }
+    let library = tempfile::tempdir().unwrap();
+    let stored = library.path().join("disc.iso");
+    fs::write(&stored, noise(0)).unwrap();
+    let mount = Mount::of(library.path());
+    let shown = mount.path().join("disc.iso");
+    let mut open = vec![(File::open(&shown).unwrap(), noise(0))];
+    let image = fs::read(folder().join("Racer.zso")).unwrap();
+    let racer = whole(&library::open(&folder().join("Racer.zso")).unwrap()).unwrap();
+    for (bytes, plain) in [
+        (noise(1), noise(1)),
+        (noise(2), noise(2)),
+        (image, racer),
+        (noise(3), noise(3)),
+    ] {
+        replace(&stored, &bytes);
+        for _ in 0..2 {
+            open.push((File::open(&shown).unwrap(), plain.clone()));
+        }
+        for (file, plain) in &open {
+            assert!(read_whole(file) == *plain);
+        }
+    }
+    // Of each plain file, also after the last look at the image, the length is its own.
+    for (file, plain) in &open {
+        assert_eq!(file.metadata().unwrap().len(), plain.len() as u64);
+    }
+    drop(open);
+    assert!(fs::read(&shown).unwrap() == noise(3));
+}
+
+/// The kernel refuses a file that is to be read in another way than others who have it open: nobody must see that.
+#[test]
+fn readers_of_a_file_that_is_replaced_again_and_again_get_one_of_its_contents() {
+    if !fuse_is_there() {
+        return;
+    }
+    let library = tempfile::tempdir().unwrap();
+    let stored = library.path().join("disc.iso");
+    let contents: Vec<Vec<u8>> = (0..4).map(noise).collect();
+    fs::write(&stored, &contents[0]).unwrap();
+    let mount = Mount::of(library.path());
+    let shown = mount.path().join("disc.iso");
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    match File::open(&shown) {
+                        Ok(file) => assert!(contents.contains(&read_whole(&file))),
+                        // It was replaced twice while it was opened once.
+                        Err(err) => assert_eq!(err.raw_os_error(), Some(libc::ESTALE)),
+                    }
+                }
+            });
+        }
+        for round in 0..200 {
+            replace(&stored, &contents[round % 4]);
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    replace(&stored, &contents[2]);
+    assert!(fs::read(&shown).unwrap() == contents[2]);
+}
+
+#[test]
+fn a_plain_file_on_an_overlay_is_read_through_the_server() {
+    if !fuse_is_there() {
+        return;
+    }
+    let dirs = tempfile::tempdir().unwrap();
+    let dir = |name: &str| {
+        fs::create_dir_all(dirs.path().join(name)).unwrap();
+        dirs.path().join(name)
+    };
+    fs::write(dir("lower").join("note.bin"), noise(1)).unwrap();
+    let layers = format!(
+        "lowerdir={}:{}",
+        dir("upper").display(),
+        dir("lower").display()
+    );
+    let mut mounted = Command::new("mount");
+    mounted.args(["-t", "overlay", "overlay", "-o"]).arg(layers);
+    let mounted = mounted.arg(dir("both")).output().unwrap();
+    if !mounted.status.success() {
+        let why = String::from_utf8_lossy(&mounted.stderr);
+        eprintln!("left out: an overlay: {why}");
+        return;
+    }
+    let _unmounted = Overlay(dir("both"));
+    let mount = Mount::of(&dir("both"));
+    reads_the_same_in_every_way(&mount.path().join("note.bin"), &noise(1));
+    assert!(reads(mount.path()) > 0);
+}
+
+/// Unmounted when dropped.
+struct Overlay(PathBuf);
+
+impl Drop for Overlay {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
+
+#[test]
+fn an_ordinary_user_reads_plain_files_through_the_server() {
+    if !fuse_is_there() || !users_can_mount() {
+        return;
+    }
+    let (source, place, mountpoint) = folders("mnt");
+    fs::write(source.path().join("note.bin"), noise(1)).unwrap();
+    for path in [source.path(), place.path(), &mountpoint] {
+        fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+        std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    let mut spec = Spec::new(source.path(), &mountpoint);
+    spec.user = Some(NOBODY);
+    let mounted = Mounted::start(&spec).unwrap();
+    let mut python = Command::new("python3");
+    python.uid(NOBODY).gid(NOBODY).args(["-c", SUM, "private"]);
+    let sum = succeed(python.arg(mounted.path("note.bin"))).stdout;
+    assert_eq!(
+        String::from_utf8(sum).unwrap().trim_end(),
+        library::sha256(&noise(1))
+    );
+    let mut stats = Command::new("python3");
+    stats.uid(NOBODY).gid(NOBODY).args(["-c", READS]);
+    let reads = succeed(stats.arg(&mountpoint)).stdout;
+    assert_ne!(String::from_utf8(reads).unwrap().trim_end(), "0");
+}
+
+/// The root has one number for ever, so another file can take its name in the kernel's cache only.
+#[test]
+fn a_plain_image_over_a_regular_file_may_be_replaced() {
+    if !fuse_is_there() {
+        return;
+    }
+    let (source, place, _mountpoint) = folders("mnt");
+    let (stored, over) = (source.path().join("disc.iso"), place.path().join("over"));
+    let volume = |seed| {
+        let mut bytes = noise(seed);
+        bytes[0x8001..0x8006].copy_from_slice(b"CD001");
+        bytes
+    };
+    fs::write(&stored, volume(1)).unwrap();
+    fs::write(&over, "").unwrap();
+    let spec = Spec::new(&stored, &over).with("root_is_file");
+    let _mounted = Mounted::start(&spec.with("direct_io=disc*")).unwrap();
+    let old = File::open(&over).unwrap();
+    assert!(read_whole(&old) == volume(1));
+    replace(&stored, &volume(2));
+    assert!(fs::read(&over).unwrap() == volume(2));
+    assert!(read_whole(&old) == volume(1));
 }
