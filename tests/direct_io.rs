@@ -58,18 +58,24 @@ fn only_files_that_a_pattern_is_for_are_read_around_the_cache() {
     for name in ["sub/a.zso", "sub/b.zso"] {
         fs::copy(library.path().join("Racer.zso"), library.path().join(name)).unwrap();
     }
-    let options = ["-o", "direct_io=sub/a*", "--direct_io=R*.iso"];
+    fs::write(library.path().join("plain.bin"), &plain).unwrap();
+    let options = [
+        "-o",
+        "direct_io=sub/a*,direct_io=?*.bin",
+        "--direct_io=R*.iso",
+    ];
     let mount = Mount::with(library.path(), &options);
     for (name, is_cached) in [
         ("Racer.iso", false),
+        ("plain.bin", false),
         ("sub/a.iso", false),
         ("sub/b.iso", true),
     ] {
         let path = mount.path().join(name);
         assert!(fs::read(&path).unwrap() == plain, "{name}");
-        let before = reads(&path);
+        let before = reads(mount.path());
         assert!(fs::read(&path).unwrap() == plain, "{name}");
-        assert_eq!(reads(&path) == before, is_cached, "{name}");
+        assert_eq!(reads(mount.path()) == before, is_cached, "{name}");
     }
 }
 

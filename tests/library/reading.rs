@@ -9,7 +9,7 @@ use std::{
 
 use super::succeed;
 
-/// How often the server was asked for bytes of a file or, at the root, of any.
+/// How often the server was asked for bytes of an image or, at the root, of any file.
 pub(crate) fn reads(path: &Path) -> u64 {
     let mut room = [0; 1000];
     let len = rustix::fs::getxattr(path, "user.plainiso.stats", &mut room).unwrap();

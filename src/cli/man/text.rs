@@ -57,6 +57,8 @@ const MOUNT: &[&str] = &[
     "Game.zso is shown as Game.iso. Where a plain file of that name stands beside it, or two images would get one \
      name, the compressed ones keep their whole name: Game.zso.iso. Other files are shown unchanged. The later files \
      of a split set are hidden. A damaged image is listed and cannot be opened; the log says why.",
+    "On Linux 6.9 and newer, when root mounts, the kernel reads such other files by itself, as fast as where they are \
+     stored. Statistics do not count that, and nothing of it is logged.",
     "The password of an encrypted image is the text of a file of the same name with the ending .pwd beside it; \
      else the one that --password-file or PLAINISO_PASSWORD gives. For a single image, plainiso asks on the terminal.",
 ];
