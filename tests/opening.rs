@@ -211,43 +211,69 @@ fn readers_of_a_file_that_is_replaced_again_and_again_get_one_of_its_contents() 
     assert!(fs::read(&shown).unwrap() == contents[2]);
 }
 
+/// A file system below the library, unmounted when dropped.
+struct Below(PathBuf);
+
+impl Below {
+    /// `None`, with a line that says so, where it is not allowed or not known.
+    fn mount(kind: &str, options: &str, source: &Path, at: PathBuf) -> Option<Self> {
+        let mut mount = Command::new("mount");
+        mount.args(["-t", kind, "-o", options]).arg(source).arg(&at);
+        let output = mount.output().unwrap();
+        if !output.status.success() {
+            let why = String::from_utf8_lossy(&output.stderr);
+            eprintln!("left out: {kind}: {why}");
+            return None;
+        }
+        Some(Self(at))
+    }
+}
+
+impl Drop for Below {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
+
 #[test]
 fn a_plain_file_on_an_overlay_is_read_through_the_server() {
     if !fuse_is_there() {
         return;
     }
-    let dirs = tempfile::tempdir().unwrap();
-    let dir = |name: &str| {
-        fs::create_dir_all(dirs.path().join(name)).unwrap();
-        dirs.path().join(name)
-    };
-    fs::write(dir("lower").join("note.bin"), noise(1)).unwrap();
-    let layers = format!(
-        "lowerdir={}:{}",
-        dir("upper").display(),
-        dir("lower").display()
-    );
-    let mut mounted = Command::new("mount");
-    mounted.args(["-t", "overlay", "overlay", "-o"]).arg(layers);
-    let mounted = mounted.arg(dir("both")).output().unwrap();
-    if !mounted.status.success() {
-        let why = String::from_utf8_lossy(&mounted.stderr);
-        eprintln!("left out: an overlay: {why}");
+    let (lower, place, both) = folders("both");
+    fs::write(lower.path().join("note.bin"), noise(1)).unwrap();
+    let upper = place.path().join("upper");
+    fs::create_dir(&upper).unwrap();
+    let layers = format!("lowerdir={}:{}", upper.display(), lower.path().display());
+    let Some(below) = Below::mount("overlay", &layers, Path::new("overlay"), both) else {
         return;
-    }
-    let _unmounted = Overlay(dir("both"));
-    let mount = Mount::of(&dir("both"));
+    };
+    let mount = Mount::of(&below.0);
     reads_the_same_in_every_way(&mount.path().join("note.bin"), &noise(1));
     assert!(reads(mount.path()) > 0);
 }
 
-/// Unmounted when dropped.
-struct Overlay(PathBuf);
-
-impl Drop for Overlay {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+/// The kernel would open the stored file with the reader's flags, and fail.
+#[test]
+fn a_plain_file_on_a_file_system_without_o_direct_is_read_through_the_server() {
+    if !fuse_is_there() {
+        return;
     }
+    let (library, place, at) = folders("squashfs");
+    fs::write(library.path().join("note.bin"), noise(1)).unwrap();
+    let image = place.path().join("squashfs.img");
+    let mut mksquashfs = Command::new("mksquashfs");
+    mksquashfs.arg(library.path()).arg(&image).arg("-quiet");
+    if mksquashfs.output().is_err() {
+        eprintln!("left out: mksquashfs is not there");
+        return;
+    }
+    let Some(below) = Below::mount("squashfs", "ro,loop", &image, at) else {
+        return;
+    };
+    let mount = Mount::of(&below.0);
+    reads_the_same_in_every_way(&mount.path().join("note.bin"), &noise(1));
+    assert!(reads(mount.path()) > 0);
 }
 
 #[test]
