@@ -20,6 +20,8 @@ mod handles;
 mod idle;
 mod inodes;
 mod opened;
+mod opening;
+mod shared;
 mod stats;
 mod types;
 mod xattrs;
@@ -28,7 +30,8 @@ pub use crate::catalog::Naming;
 use handles::{Handles, Snapshot};
 use idle::Idle;
 use inodes::{Inodes, Node};
-use opened::{OpenHandle, OpenedFile, Opening};
+use opened::{OpenHandle, OpenedFile};
+pub use shared::SharedFile;
 use stats::Counters;
 pub use types::{Attributes, DirectoryEntry, Ino, Kind, OpenFile, Options, ROOT, Seek, Space};
 
@@ -108,7 +111,7 @@ impl Filesystem {
         let node = self.inodes.node(ino)?;
         let found = self.find(&node);
         match found.and_then(|found| self.attributes_of(ino, &found)) {
-            Err(err) if err.kind() == ErrorKind::NotFound => {
+            Err(err) if err.kind() == ErrorKind::NotFound || node.check_named().is_err() => {
                 let open = || node.with_state(|state| state.open.upgrade());
                 // What was closed is let go with its name.
                 open().inspect(|open| self.idle.drop_file(open));
@@ -132,48 +135,6 @@ impl Filesystem {
         }
     }
 
-    /// Opens a file. Reading through the handle needs no lock but the table's, and goes on with the same file when
-    /// another takes its name.
-    ///
-    /// # Errors
-    /// `IsADirectory` for anything but a file; what reading the image's header and index reports; `NotFound` when
-    /// the file is gone, `Io` when it cannot be read.
-    pub fn open(&self, ino: Ino) -> Result<OpenFile> {
-        let node = self.inodes.node(ino)?;
-        let found = self.find(&node)?;
-        let opened = self.open_or_report(&node, &found)?;
-        let unchanged = node.with_state(|state| state.keeps_pages(opened.fingerprint()));
-        Ok(OpenFile {
-            handle: self.files.insert(OpenHandle::new(opened, &self.ahead)),
-            unchanged,
-        })
-    }
-
-    /// Opens the image whose file is the only source, so that what stands against it is known before anybody reads,
-    /// and so that its first reader finds it open. Does nothing for folders and several sources.
-    ///
-    /// # Errors
-    /// As [`Filesystem::open`]; nothing is logged.
-    pub fn open_only_image(&self) -> Result<()> {
-        match &self.options.sources[..] {
-            [source] if source.is_file() => {}
-            _ => return Ok(()),
-        }
-        let listing = self.catalog.list(&self.top)?;
-        let [only] = listing.entries() else {
-            return Ok(());
-        };
-        let ino = if self.options.root_is_file {
-            ROOT
-        } else {
-            // This lookup is never taken back: there is no other file, and the inode keeps the image.
-            self.lookup(ROOT, &only.name)?.ino
-        };
-        let node = self.inodes.node(ino)?;
-        self.idle.keep(self.open_found(&node, &self.find(&node)?)?);
-        Ok(())
-    }
-
     /// Fills `out` from `at` on and returns how much there was: less than asked for at the end only.
     ///
     /// # Errors
@@ -194,19 +155,6 @@ impl Filesystem {
     /// As [`Filesystem::read`].
     pub fn view<'o>(&self, handle: u64, out: &'o mut [u8], at: u64) -> Result<Plain<'o>> {
         self.files.get(handle)?.read(out, at)
-    }
-
-    /// Closes a file. Unknown handles are ignored.
-    pub fn release(&self, handle: u64) {
-        let Some(closed) = self.files.remove(handle) else {
-            return;
-        };
-        let file = closed.file();
-        let node = self.inodes.node(file.attributes().ino);
-        let is_current = node.is_ok_and(|node| node.with_state(|state| state.has_open(file)));
-        if is_current && file.image().is_some() {
-            self.idle.keep(Arc::clone(file));
-        }
     }
 
     /// The next data or hole from `at` on. The end of a file counts as a hole.
@@ -327,6 +275,7 @@ impl Found {
 
 impl Filesystem {
     fn find(&self, node: &Node) -> Result<Found> {
+        node.check_named()?;
         let listing = self.catalog.list(&node.directory)?;
         let index = match node.ino {
             ROOT => (!listing.entries().is_empty()).then_some(0),
@@ -355,42 +304,6 @@ impl Filesystem {
                 Arc::clone(state.below.insert(below))
             }
         }))
-    }
-
-    fn open_or_report(&self, node: &Node, found: &Found) -> Result<Arc<OpenedFile>> {
-        self.open_found(node, found).inspect_err(|err| {
-            self.totals.count_error();
-            if let Item::File(file) = found.item() {
-                if let Ok(seen) = self.catalog.look(&found.directory, file) {
-                    let reported = self.catalog.reported();
-                    reported.fault(&file.path(), seen.first_fingerprint, err);
-                }
-            }
-        })
-    }
-
-    /// Opens what a name stands for, or shares what is open already.
-    fn open_found(&self, node: &Node, found: &Found) -> Result<Arc<OpenedFile>> {
-        let Item::File(file) = found.item() else {
-            return Err(Error::new(ErrorKind::IsADirectory, "this is no file"));
-        };
-        let seen = self.catalog.look(&found.directory, file)?;
-        let shared = node.with_state(|state| state.shared(seen.stat.fingerprint));
-        if let Some(open) = shared {
-            return Ok(open);
-        }
-        let counters = node.with_state(|state| Arc::clone(state.counters.get_or_insert_default()));
-        let opening = Opening {
-            fingerprint: seen.stat.fingerprint,
-            attributes: self.attributes_of_file(node.ino, &seen),
-            sums: [counters, Arc::clone(&self.totals)],
-        };
-        let path = file.path();
-        if let Some(old) = node.with_state(|state| state.open.upgrade()) {
-            self.idle.drop_file(&old);
-        }
-        let opened = opening.open(&path, &seen, &self.options)?;
-        Ok(node.with_state(|state| state.share(opened)))
     }
 }
 

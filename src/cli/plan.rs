@@ -98,6 +98,7 @@ impl Plan {
             flags: settings.flags,
             threads: settings.threads,
             readahead: settings.readahead,
+            direct_io: settings.direct_io,
         };
         let filesystem = filesystem::Options {
             sources: self.sources,

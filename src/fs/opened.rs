@@ -113,6 +113,13 @@ impl OpenedFile {
         }
     }
 
+    pub(super) fn plain(&self) -> Option<&File> {
+        match &self.content {
+            Content::Image(_) => None,
+            Content::PassThrough(file) => Some(file),
+        }
+    }
+
     /// What was done with it since it was opened.
     pub(super) fn work(&self) -> Counters {
         let work = Counters::default();
