@@ -2,10 +2,13 @@
 //!
 //! An LZ4 block has no end mark. Where an index aligns its blocks, the stored length includes padding, and a
 //! decoder that takes all input for tokens fails on the first byte of it, as those of `lz4_flex` and of `liblz4`'s
-//! usual entry do. The rule that works for every writer is to stop as soon as the wanted output is complete. The
-//! decoder here does that, at the speed of `lz4_flex` (`benches/codecs.rs`).
+//! usual entry do. The rule that works for every writer is to stop as soon as the wanted output is complete. Both
+//! decoders here do that: one that is easy to follow, and one for short blocks at the speed of `liblz4`'s partial
+//! decoder.
 
 use super::{Decoded, TOO_LONG};
+
+mod short;
 
 /// Fills `dst` exactly; padding behind the block is ignored.
 pub(super) fn decode(src: &[u8], dst: &mut [u8]) -> Decoded {
@@ -15,16 +18,22 @@ pub(super) fn decode(src: &[u8], dst: &mut [u8]) -> Decoded {
 
 pub(super) const TRUNCATED: &str = "it ends inside a sequence";
 
+pub(super) const WRONG_DISTANCE: &str = "a match reaches back before the block's start";
+
 /// Decodes sequences until `dst` is full or the input ends between two of them.
 ///
 /// The sequence that fills `dst` may reach past it, but not past `most`: in a padded last block it does.
 pub(super) fn decode_start(src: &[u8], dst: &mut [u8], most: usize) -> Decoded {
+    if src.len().max(most) <= short::LONGEST {
+        return short::decode_start(src, dst, most);
+    }
+    carefully(src, dst, most)
+}
+
+/// Copies exactly what each sequence says. Sequences of long blocks are long, so that this is fast enough for them.
+fn carefully(src: &[u8], dst: &mut [u8], most: usize) -> Decoded {
     let (mut rest, mut done) = (src, 0);
     while done < dst.len() {
-        if let Some((after, now)) = short_sequence(rest, dst, done) {
-            (rest, done) = (after, now);
-            continue;
-        }
         let Some((&token, after)) = rest.split_first() else {
             return Ok(done);
         };
@@ -41,35 +50,6 @@ pub(super) fn decode_start(src: &[u8], dst: &mut [u8], most: usize) -> Decoded {
         done = copy_match(distance, matched, dst, done, most)?;
     }
     Ok(done)
-}
-
-/// The longest match whose length stands in the token.
-const SHORT_MATCH: usize = 18;
-
-/// Decodes a sequence whose lengths stand in its token, far from both ends: most of them are such.
-///
-/// Copies of a fixed size are a few instructions where a length would need a call. What they write behind the
-/// sequence belongs to the next ones, which write it again. `None` leaves the sequence to the careful way.
-#[inline]
-fn short_sequence<'s>(src: &'s [u8], dst: &mut [u8], done: usize) -> Option<(&'s [u8], usize)> {
-    let head: &[u8; 18] = src.first_chunk()?;
-    let (literals, matched) = (usize::from(head[0] >> 4), usize::from(head[0] & 15));
-    if literals == 15 || matched == 15 {
-        return None;
-    }
-    let room = dst.get_mut(done..)?;
-    if room.len() < 16 + SHORT_MATCH {
-        return None;
-    }
-    room[..16].copy_from_slice(&head[1..17]);
-    let now = done + literals;
-    let distance = usize::from(u16::from_le_bytes([head[1 + literals], head[2 + literals]]));
-    if distance < SHORT_MATCH || distance > now {
-        return None;
-    }
-    let from = now - distance;
-    dst.copy_within(from..from + SHORT_MATCH, now);
-    Some((&src[3 + literals..], now + matched + 4))
 }
 
 /// A length that starts in four bits of the token and goes on in bytes while they are 255.
@@ -113,7 +93,7 @@ pub(super) fn copy_match(
     most: usize,
 ) -> Decoded {
     if distance == 0 || distance > done {
-        return Err("a match reaches back before the block's start");
+        return Err(WRONG_DISTANCE);
     }
     if count > most - done {
         return Err(TOO_LONG);
