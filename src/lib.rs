@@ -17,5 +17,6 @@ pub mod fuse;
 pub mod image;
 pub mod map;
 pub mod source;
+pub mod stream;
 
 pub use error::{Error, ErrorKind, Result};
