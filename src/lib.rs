@@ -18,5 +18,7 @@ pub mod image;
 pub mod map;
 pub mod source;
 pub mod stream;
+pub mod verify;
+pub mod volume;
 
 pub use error::{Error, ErrorKind, Result};
