@@ -7,11 +7,11 @@ use clap::{
 };
 
 use super::{
-    Exit, exit_of,
+    Exit, exit_of, extract,
     log::Verbosity,
     options::{self, OptionFlags, Sloppiness},
     plan::{Mode, Request},
-    words,
+    verify, words,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -40,6 +40,10 @@ pub(super) enum Command {
     Info(InfoArguments),
     /// Write an image's plain bytes to stdout.
     Cat(CatArguments),
+    /// Write the plain bytes of images to files. An interrupted run is continued by the next one.
+    Extract(extract::Arguments),
+    /// Decode images completely, check their checksums and tell their hashes.
+    Verify(verify::Arguments),
     /// List the formats that plainiso reads.
     Formats(FormatsArguments),
     /// Print a completion script for a shell.
