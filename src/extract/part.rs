@@ -69,6 +69,8 @@ pub(super) struct Part {
     origin: Origin,
     /// How much is known to be on the disk.
     done: u64,
+    /// How much was written.
+    written: u64,
 }
 
 impl Part {
@@ -108,6 +110,7 @@ impl Part {
             path,
             origin,
             done: 0,
+            written: 0,
         })
     }
 
@@ -150,9 +153,11 @@ impl Part {
         self.done
     }
 
-    /// Writes plain bytes, of which the file holds none yet.
-    pub(super) fn write(&self, at: u64, plain: &[u8]) -> io::Result<()> {
-        sparse::write(&self.file, plain, at)
+    /// Writes the next plain bytes, of which the file holds none yet.
+    pub(super) fn write(&mut self, at: u64, plain: &[u8]) -> io::Result<()> {
+        sparse::write(&self.file, plain, at)?;
+        self.written = at + plain.len() as u64;
+        Ok(())
     }
 
     /// Brings everything up to `done` to the disk, and then says so in the state file.
@@ -207,8 +212,11 @@ impl Part {
         let _ = fs::remove_file(&self.state_path);
     }
 
-    /// Explains an error of the disk, after which the file stays.
+    /// Keeps what was written before an error of the disk, as far as the disk still allows, and explains the error.
     pub(super) fn interrupted(&mut self, err: io::Error) -> Error {
+        if self.written > self.done {
+            let _ = self.checkpoint(self.written);
+        }
         let place = folder_of(&self.path);
         let place = place.display().to_string();
         let doing = match err.kind() {
