@@ -21,7 +21,7 @@
 //! ```
 
 use std::{
-    fs::{self, Metadata},
+    fs::{self, File, Metadata},
     io,
     io::Write,
     os::unix::fs::MetadataExt,
@@ -197,6 +197,26 @@ pub fn to_writer(
             .map_err(Stop::Write)?;
         progress(piece.at() + whole as u64);
         damage.map_or(Ok(()), |damage| Err(Stop::Read(damage.error)))
+    })
+}
+
+/// Makes the file `out` with these bytes: it is complete or not there.
+///
+/// # Errors
+/// `Io` when there is a file of that name, or it cannot be written.
+pub fn write_new(out: &Path, bytes: &[u8]) -> Result<()> {
+    let cannot = |e| Error::io(e, "cannot make the file").in_file(out);
+    if fs::symlink_metadata(out).is_ok() {
+        return Err(taken("it is there already; remove it or choose another name").in_file(out));
+    }
+    let part = part::with_ending(out, ".part");
+    let mut file =
+        File::create_new(&part).map_err(|e| Error::io(e, "cannot make the file").in_file(&part))?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    let placed = written.and_then(|()| part::rename_to_free_name(&part, out));
+    placed.map_err(|e| {
+        let _ = fs::remove_file(&part);
+        cannot(e)
     })
 }
 

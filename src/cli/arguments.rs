@@ -119,6 +119,12 @@ pub(super) struct InfoArguments {
     /// Answer with a JSON array, one object for each image.
     #[arg(long)]
     pub(super) json: bool,
+    /// Draw where the image's blocks are stored, zero, compressed or missing.
+    #[arg(long, conflicts_with = "json")]
+    pub(super) map: bool,
+    /// Draw the same map of one image to a new SVG file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) svg: Option<PathBuf>,
     /// Read the password of encrypted images from this file.
     #[arg(long, value_name = "PATH")]
     pub(super) password_file: Option<PathBuf>,

@@ -244,7 +244,7 @@ fn read_state(path: &Path) -> Option<String> {
 }
 
 /// Renames, and fails when there is a file of that name.
-fn rename_to_free_name(from: &Path, to: &Path) -> io::Result<()> {
+pub(super) fn rename_to_free_name(from: &Path, to: &Path) -> io::Result<()> {
     use rustix::{
         fs::{CWD, RenameFlags, renameat_with},
         io::Errno,
@@ -259,7 +259,7 @@ fn rename_to_free_name(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
+pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(ending);
     name.into()
