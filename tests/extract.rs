@@ -115,6 +115,29 @@ fn files_are_written_beside_their_images_and_to_folders() {
 }
 
 #[test]
+fn a_library_that_is_extracted_twice_has_no_further_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = |name: &str, fixture: &str| {
+        fs::copy(folder().join(fixture), dir.path().join(name)).unwrap();
+    };
+    place("Racer.zso", "Racer.zso");
+    place("Puzzle.dax", "Puzzle.dax");
+    place("Puzzle.cso", "Odd Game.cso");
+    let expected = [
+        "Puzzle.cso",
+        "Puzzle.cso.iso",
+        "Puzzle.dax",
+        "Puzzle.dax.iso",
+        "Racer.iso",
+        "Racer.zso",
+    ];
+    for _ in 0..2 {
+        succeeds(&[dir.path(), Path::new("--recursive")]);
+        assert_eq!(names(dir.path()), expected);
+    }
+}
+
+#[test]
 fn nothing_of_the_users_is_replaced_unasked() {
     let dir = tempfile::tempdir().unwrap();
     let (image, out) = (dir.path().join("Racer.zso"), dir.path().join("Racer.iso"));

@@ -133,9 +133,9 @@ impl Run<'_> {
         let image = Image::open(&found.path, cache, &|| password.find())?;
         let out = match self.target {
             Target::File(file) => file.to_path_buf(),
-            Target::Folder(folder) => folder.join(&found.shown),
-            Target::Beside if is_in_folder => argument.join(&found.shown),
-            Target::Beside | Target::Stdout => argument.with_file_name(&found.shown),
+            Target::Folder(folder) => folder.join(&found.plain),
+            Target::Beside if is_in_folder => argument.join(&found.plain),
+            Target::Beside | Target::Stdout => argument.with_file_name(&found.plain),
         };
         self.make_room_for(&out)?;
         let existing = if self.arguments.force {

@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use proptest::{collection::vec, prelude::*, sample::Index};
+
 use super::*;
 use crate::{
     cache::BlockCache,
@@ -125,4 +127,32 @@ fn another_kind_of_disc_has_no_volume() {
     assert!(Volume::read(&image(bytes.clone())).is_none());
     bytes[0x8001..0x8006].copy_from_slice(b"BEA01");
     assert!(Volume::read(&image(bytes)).is_none());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn damage_never_panics_and_stays_bounded(
+        damage in vec((any::<Index>(), any::<u8>()), 1..40),
+        cut in any::<Index>(),
+    ) {
+        let mut bytes = disc(&[
+            (20, vec![record(&[0], 20, 2048, 2), record(b"A", 21, 4096, 2), record(b"B", 30, 1, 0)]),
+            (21, vec![record(b"C", 23, 2048, 2), record(b"D", 40, 9000, 0x80)]),
+        ]);
+        // The descriptor's fields and the directories, where nearly all that matters stands.
+        let places = (0x8000 + 120..0x8000 + 200).chain(20 * 2048..20 * 2048 + 130).chain(21 * 2048..21 * 2048 + 80);
+        let places: Vec<usize> = places.collect();
+        for (place, byte) in damage {
+            bytes[places[place.index(places.len())]] = byte;
+        }
+        bytes.truncate(bytes.len() - cut.index(24 * 2048));
+        let size = bytes.len() as u64;
+        if let Some(volume) = Volume::read(&image(bytes)) {
+            prop_assert!(volume.entries.len() < 10_000);
+            let names = volume.names_in(&[0..size / 2, size / 2..size, size..u64::MAX]);
+            prop_assert!(names.iter().all(|names| names.len() <= MOST_NAMES));
+        }
+    }
 }

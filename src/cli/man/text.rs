@@ -68,6 +68,8 @@ const EXTRACTING: &[&str] = &[
     "The finished file has the time of the stored one. A file that is there with the size and the time that the new \
      one would get is left as it is, which is a success; any other file is only replaced with --force. Zeroes become \
      holes where they fill 32 KiB.",
+    "With --recursive, each compressed image becomes NAME.iso in the same folder, or in the same folder below OUT. Two \
+     images of one folder that would get one name both keep their whole name: Game.cso.iso, Game.zso.iso.",
 ];
 
 const VERIFYING: &[&str] = &[

@@ -1,3 +1,5 @@
+use proptest::{collection::vec, prelude::*, sample::Index};
+
 use super::*;
 
 const DAT: &str = r#"<?xml version="1.0"?>
@@ -103,4 +105,21 @@ fn entities_are_never_expanded() {
     let bomb = r#"<!DOCTYPE d [<!ENTITY a "xxxx"><!ENTITY b "&a;&a;">]>
         <datafile><game name="&b;"/></datafile>"#;
     assert!(refusal(bomb).starts_with("this is no DAT file"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn damage_never_panics(damage in vec((any::<Index>(), any::<u8>()), 1..8), cut in any::<Index>()) {
+        let mut bytes = DAT.as_bytes().to_vec();
+        for (at, byte) in damage {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        bytes.truncate(bytes.len() - cut.index(bytes.len()) / 4);
+        if let Ok(dat) = Dat::read(&bytes[..]) {
+            prop_assert!(dat.files.len() <= 8);
+        }
+    }
 }
