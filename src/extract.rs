@@ -21,10 +21,9 @@
 //! ```
 
 use std::{
-    fs::{self, File, Metadata},
+    fs::{self, File},
     io,
     io::Write,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -67,7 +66,7 @@ pub enum Extracted {
     },
 }
 
-/// Writes the plain bytes of the image stored at `stored` to the file `out`, which also gets its time.
+/// Writes the plain bytes of the image stored at `stored` to the file `out`, which also gets its time (of a set, the newest).
 ///
 /// Until the file is complete it is called `OUT.part`, and `OUT.part.state` says whose it is. Both stay when the run
 /// is interrupted or the disk is full, and go when the image turns out to be damaged. `progress` is told the number
@@ -83,12 +82,11 @@ pub fn to_file(
     existing: Existing,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Extracted> {
-    let metadata = fs::metadata(stored)
-        .map_err(|e| Error::io(e, "cannot inspect the file").in_file(stored))?;
-    if check_target(image, &metadata, out, existing)? {
+    let origin = Origin::of(image, stored)?;
+    if check_target(&origin, out, existing)? {
         return Ok(Extracted::Before);
     }
-    let mut part = Part::open(out, Origin::of(image, &metadata))?;
+    let mut part = Part::open(out, origin)?;
     let resumed_at = part.resume(image)?;
     let first_block = block_from(image, resumed_at);
     space::check(image, first_block, out)?;
@@ -129,7 +127,7 @@ fn copy(
 }
 
 /// True when `out` is there and needs nothing.
-fn check_target(image: &Image, stored: &Metadata, out: &Path, existing: Existing) -> Result<bool> {
+fn check_target(origin: &Origin, out: &Path, existing: Existing) -> Result<bool> {
     let there = match fs::symlink_metadata(out) {
         Ok(there) => there,
         Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -142,14 +140,13 @@ fn check_target(image: &Image, stored: &Metadata, out: &Path, existing: Existing
     if !there.is_file() {
         return refuse("this is no regular file; remove it, or use -o - and redirect");
     }
-    if (there.dev(), there.ino()) == (stored.dev(), stored.ino()) {
+    if origin.has(&there) {
         return refuse("this is the image itself; choose another name with -o");
     }
     if existing == Existing::Replace {
         return Ok(false);
     }
-    let time = |metadata: &Metadata| (metadata.mtime(), metadata.mtime_nsec());
-    if there.len() == image.size() && time(&there) == time(stored) {
+    if origin.is_complete_in(&there) {
         return Ok(true);
     }
     refuse("it is there already; use --force to replace it")

@@ -45,6 +45,9 @@ use pool::{CloseWhenDropped, Pool};
 /// processor's caches, large enough that handing them over costs nothing.
 pub const PIECE: u64 = 1 << 20;
 
+/// Bytes of all buffers together, unless two of the largest blocks have more.
+const MOST_BUFFERED: usize = 256 << 20;
+
 /// Blocks of a piece: what bounds the damage that one can report, whatever block size a header claims.
 const MOST_BLOCKS: u64 = 4096;
 
@@ -100,7 +103,7 @@ impl<'i> Stream<'i> {
         let pool = self.pool();
         let (done, arrived) = mpsc::channel::<Piece>();
         thread::scope(|scope| {
-            for _ in 0..self.workers.get() {
+            for _ in 0..self.useful_workers() {
                 let (image, cut, pool, done) = (self.image, &cut, &pool, done.clone());
                 scope.spawn(move || decode_pieces(image, cut, pool, &done));
             }
@@ -118,12 +121,21 @@ impl<'i> Stream<'i> {
         })
     }
 
+    /// No more than there are pieces, so that a small image does not start a crowd.
+    fn useful_workers(&self) -> usize {
+        let pieces = self.image.size() / PIECE + 1;
+        let pieces = usize::try_from(pieces).unwrap_or(usize::MAX);
+        self.workers.get().min(pieces)
+    }
+
     /// Two buffers for each worker, so that it decodes while its last piece is used; the others let the piece that
-    /// all wait for be late.
+    /// all wait for be late. Large blocks have fewer: one buffer would do, and two let work overlap.
     fn pool(&self) -> Arc<Pool> {
         let largest = usize::try_from(PIECE).expect("it is small");
         let largest = largest.max(self.image.geometry().largest_block());
-        Arc::new(Pool::new(2 * self.workers.get() + 4, largest))
+        let most = (MOST_BUFFERED / largest).max(2);
+        let wanted = 2 * self.useful_workers() + 4;
+        Arc::new(Pool::new(wanted.min(most), largest))
     }
 }
 

@@ -138,6 +138,29 @@ fn a_library_that_is_extracted_twice_has_no_further_files() {
 }
 
 #[test]
+fn every_file_of_a_set_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, later) = (dir.path().join("Saga.isz"), dir.path().join("Saga.i01"));
+    fs::copy(folder().join("Saga.isz"), &first).unwrap();
+    fs::copy(folder().join("Saga.i01"), &later).unwrap();
+    let newest = std::time::SystemTime::now() + Duration::from_secs(100);
+    fs::File::options()
+        .write(true)
+        .open(&later)
+        .unwrap()
+        .set_modified(newest)
+        .unwrap();
+    fails(
+        &[&first, Path::new("-fo"), &later],
+        1,
+        "this is the image itself",
+    );
+    succeeds(&[&first]);
+    let out = fs::metadata(dir.path().join("Saga.iso")).unwrap();
+    assert_eq!(out.modified().unwrap(), newest);
+}
+
+#[test]
 fn nothing_of_the_users_is_replaced_unasked() {
     let dir = tempfile::tempdir().unwrap();
     let (image, out) = (dir.path().join("Racer.zso"), dir.path().join("Racer.iso"));

@@ -3,6 +3,7 @@
 
 use std::{
     ffi::OsString,
+    fmt::Write,
     fs::{self, File, Metadata},
     io,
     os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
@@ -18,33 +19,63 @@ use crate::{Error, Result, image::Image};
 /// Bytes before the point of resumption that are compared.
 const COMPARED: u64 = 1 << 20;
 
-/// More than a state file ever has.
-const STATE_LEN: usize = 1024;
+/// More than the state file of a set of 255 files has.
+const STATE_LEN: usize = 16 << 10;
 
-/// What the bytes come from.
+/// What the bytes come from: the file that was opened, and of a set the others.
 #[derive(Debug)]
 pub(super) struct Origin {
     /// One line for each property, all of which must be the same for a run to be continued.
     identity: String,
     size: u64,
-    modified: io::Result<SystemTime>,
+    /// Of the newest file.
+    modified: SystemTime,
+    /// Device and inode of each file.
+    files: Vec<(u64, u64)>,
 }
 
 impl Origin {
-    pub(super) fn of(image: &Image, stored: &Metadata) -> Self {
-        let identity = format!(
-            "plainiso part 1\nformat {}\nplain size {}\nstored size {}\nmodified {}.{:09}\n",
+    /// # Errors
+    /// `Io` when a file cannot be inspected.
+    pub(super) fn of(image: &Image, stored: &Path) -> Result<Self> {
+        let mut identity = format!(
+            "plainiso part 1\nformat {}\nplain size {}\nstored size {}\n",
             image.format().name,
             image.size(),
-            image.stored_size(),
-            stored.mtime(),
-            stored.mtime_nsec()
+            image.stored_size()
         );
-        Self {
+        let (mut modified, mut files) = (SystemTime::UNIX_EPOCH, Vec::new());
+        // Names that cannot be printed, or differ in letter case, do not lead back to their files. What these hold is
+        // then known by its length only.
+        let parts = image.details().parts.iter().skip(1);
+        let parts = parts
+            .map(|name| stored.with_file_name(name))
+            .filter(|path| path.is_file());
+        for path in std::iter::once(stored.to_path_buf()).chain(parts) {
+            let cannot = |e| Error::io(e, "cannot inspect the file").in_file(&path);
+            let metadata = fs::metadata(&path).map_err(cannot)?;
+            modified = modified.max(metadata.modified().map_err(cannot)?);
+            files.push((metadata.dev(), metadata.ino()));
+            let (seconds, nanos) = (metadata.mtime(), metadata.mtime_nsec());
+            writeln!(identity, "modified {seconds}.{nanos:09}").expect("a string takes everything");
+        }
+        Ok(Self {
             identity,
             size: image.size(),
-            modified: stored.modified(),
-        }
+            modified,
+            files,
+        })
+    }
+
+    /// Whether a file is one of those that the bytes come from.
+    pub(super) fn has(&self, file: &Metadata) -> bool {
+        self.files.contains(&(file.dev(), file.ino()))
+    }
+
+    /// Whether a file has the size and the time of the complete one.
+    pub(super) fn is_complete_in(&self, file: &Metadata) -> bool {
+        let modified = file.modified().ok();
+        file.len() == self.size && modified == Some(self.modified)
     }
 
     /// The text of the state file. Its length does not depend on `done`.
@@ -182,9 +213,7 @@ impl Part {
     /// Gives the file its size and time, and brings all of it to the disk.
     pub(super) fn complete(&mut self) -> io::Result<()> {
         self.file.set_len(self.origin.size)?;
-        if let Ok(modified) = self.origin.modified {
-            self.file.set_modified(modified)?;
-        }
+        self.file.set_modified(self.origin.modified)?;
         self.file.sync_all()
     }
 

@@ -1,4 +1,9 @@
-use std::{cell::Cell, fs::File, os::unix::fs::FileExt, sync::Arc};
+use std::{
+    cell::Cell,
+    fs::File,
+    os::unix::fs::{FileExt, MetadataExt},
+    sync::Arc,
+};
 
 use super::*;
 use crate::{
@@ -85,8 +90,8 @@ impl Place {
 
     /// Leaves what a run leaves that was killed when `done` bytes were on the disk and some more were written.
     fn interrupt(&self, image: &Image, done: u64) {
-        let metadata = fs::metadata(self.stored()).unwrap();
-        let mut part = Part::open(&self.out(), Origin::of(image, &metadata)).unwrap();
+        let origin = Origin::of(image, &self.stored()).unwrap();
+        let mut part = Part::open(&self.out(), origin).unwrap();
         let plain = plain();
         let done_len = usize::try_from(done).unwrap();
         part.write(0, &plain[..done_len]).unwrap();
@@ -206,8 +211,7 @@ fn bytes_that_are_not_the_images_are_not_continued() {
 fn a_state_that_makes_no_sense_is_not_continued() {
     let (place, plain) = (Place::new(), plain());
     let image = image(&plain, &[]);
-    let metadata = fs::metadata(place.stored()).unwrap();
-    let origin = Origin::of(&image, &metadata);
+    let origin = Origin::of(&image, &place.stored()).unwrap();
     for state in [
         String::new(),
         "done 7\n".into(),
@@ -286,8 +290,8 @@ fn links_and_pipes_are_not_written_through() {
 fn two_processes_do_not_write_one_file() {
     let place = Place::new();
     let image = image(b"plain", &[]);
-    let metadata = fs::metadata(place.stored()).unwrap();
-    let first = Part::open(&place.out(), Origin::of(&image, &metadata)).unwrap();
+    let origin = Origin::of(&image, &place.stored()).unwrap();
+    let first = Part::open(&place.out(), origin).unwrap();
     let err = place.extract(&image, Existing::Refuse).unwrap_err();
     assert!(err.to_string().contains("another process"), "{err}");
     drop(first);
