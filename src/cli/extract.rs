@@ -143,7 +143,7 @@ impl Run<'_> {
         } else {
             Existing::Refuse
         };
-        let progress = Progress::new(&out.display().to_string(), image.size());
+        let progress = Progress::new(&out, image.size());
         to_file(&image, &found.path, &out, existing, &mut |done| {
             progress.at(done);
         })?;

@@ -1,5 +1,7 @@
 //! How far a long command is, on a terminal.
 
+use std::path::Path;
+
 use indicatif::{ProgressBar, ProgressStyle};
 
 const TEMPLATE: &str =
@@ -10,11 +12,12 @@ const TEMPLATE: &str =
 pub(super) struct Progress(ProgressBar);
 
 impl Progress {
-    /// For `len` plain bytes of what `name` says.
-    pub(super) fn new(name: &str, len: u64) -> Self {
+    /// For `len` plain bytes of a file.
+    pub(super) fn new(file: &Path, len: u64) -> Self {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
         let style = ProgressStyle::with_template(TEMPLATE).expect("the template is tested");
         let bar = ProgressBar::new(len).with_style(style);
-        bar.set_message(super::log::one_line(name));
+        bar.set_message(super::log::one_line(&name));
         Self(bar)
     }
 
@@ -36,7 +39,7 @@ mod tests {
 
     #[test]
     fn the_template_is_one_that_the_bar_knows() {
-        let progress = Progress::new("a\nb", 100);
+        let progress = Progress::new(Path::new("a\nb"), 100);
         progress.at(50);
         assert_eq!(progress.0.position(), 50);
     }

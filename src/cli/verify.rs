@@ -106,8 +106,7 @@ impl Run {
     fn look_at(&mut self, found: &Found) -> Result<Answer> {
         let password = password::ForImage::new(&found.path, self.given.as_ref());
         let subject = Subject::open(&found.path, &|| password.find())?;
-        let name = found.path.display().to_string();
-        let progress = Progress::new(&name, subject.image().size());
+        let progress = Progress::new(&found.path, subject.image().size());
         let report = verify(&subject, &self.algorithms, &mut |done| progress.at(done));
         drop(progress);
         let discs = self.discs(&report);
@@ -119,7 +118,7 @@ impl Run {
             let err = Error::new(ErrorKind::NotFound, "no DAT file knows this disc");
             self.tally.failed(&err.in_file(&found.path));
         }
-        Ok(Answer::new(name, report, discs))
+        Ok(Answer::new(found.path.display().to_string(), report, discs))
     }
 
     /// The names of a disc; `None` when there is nothing to look it up in.
