@@ -45,6 +45,10 @@ const MOST_DIRECTORIES: usize = 16_384;
 /// Sectors of all directories together, 32 MiB.
 const MOST_SECTORS: u64 = 16_384;
 
+/// Plain bytes of the blocks that are decoded for directories. They stand together on real discs; scattered over
+/// blocks of 16 MiB they would cost hours.
+const MOST_DECODED: u64 = 512 << 20;
+
 /// Names that are told for one range.
 const MOST_NAMES: usize = 16;
 
@@ -85,6 +89,8 @@ impl Volume {
             },
             seen: HashSet::new(),
             sectors_left: MOST_SECTORS,
+            decoding_left: MOST_DECODED,
+            last_block: None,
         };
         walk.add(0, &root);
         walk.run();
@@ -167,6 +173,9 @@ struct Walk<'i> {
     /// First blocks of the directories that were met: none is read twice, so there is no way in circles.
     seen: HashSet<u32>,
     sectors_left: u64,
+    decoding_left: u64,
+    /// The block that the last sector was in, which a cache holds.
+    last_block: Option<u64>,
 }
 
 impl Walk<'_> {
@@ -185,11 +194,10 @@ impl Walk<'_> {
         let mut sector = [0; SECTOR];
         let mut at = bytes.start;
         while at < bytes.end {
-            if self.sectors_left == 0 {
+            if !self.may_read(at) {
                 self.volume.is_complete = false;
                 return;
             }
-            self.sectors_left -= 1;
             match self.image.read_at(&mut sector, at) {
                 Ok(n) if n == sector.len() => self.add_all(number, &sector),
                 Ok(_) => {
@@ -200,6 +208,22 @@ impl Walk<'_> {
             }
             at += SECTOR as u64;
         }
+    }
+
+    /// Counts a sector and what decoding it costs against the limits.
+    fn may_read(&mut self, at: u64) -> bool {
+        let geometry = self.image.geometry();
+        if self.sectors_left == 0 || self.decoding_left == 0 || at >= geometry.size() {
+            return false;
+        }
+        self.sectors_left -= 1;
+        let block = Some(geometry.block_at(at));
+        if block != self.last_block {
+            let cost = geometry.largest_block() as u64;
+            self.decoding_left = self.decoding_left.saturating_sub(cost);
+            self.last_block = block;
+        }
+        true
     }
 
     fn add_all(&mut self, parent: usize, mut sector: &[u8]) {

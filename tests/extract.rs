@@ -183,6 +183,20 @@ fn nothing_of_the_users_is_replaced_unasked() {
 }
 
 #[test]
+fn an_encrypted_image_needs_its_password() {
+    let dir = tempfile::tempdir().unwrap();
+    let (image, password) = (dir.path().join("x.isz"), dir.path().join("secret"));
+    fs::copy(folder().join("Secret.isz"), &image).unwrap();
+    fails(&[&image], 1, "give the password with --password-file");
+    fs::write(&password, "open sesame\n").unwrap();
+    let option = Path::new("--password-file");
+    let output = extract(&[&image, option, &password]).output().unwrap();
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let plain = fs::read(dir.path().join("x.iso")).unwrap();
+    assert!(plain == fs::read(folder().join("Tools.iso")).unwrap());
+}
+
+#[test]
 fn arguments_that_do_not_fit_each_other_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (a, b) = (folder().join("Racer.zso"), folder().join("Puzzle.dax"));

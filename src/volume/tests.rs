@@ -98,6 +98,23 @@ fn a_directory_without_an_end_is_left() {
 }
 
 #[test]
+fn directories_scattered_over_large_blocks_are_left() {
+    let image = image(disc(&[(20, vec![record(&[0], 20, 2048, 2)])]));
+    let mut walk = Walk {
+        image: &image,
+        block_size: 2048,
+        volume: Volume::default(),
+        seen: HashSet::new(),
+        sectors_left: MOST_SECTORS,
+        decoding_left: 3 * (64 << 10),
+        last_block: None,
+    };
+    let blocks = [0, 2048, 70_000, 72_000, 0, 2048, 70_000];
+    let read = blocks.map(|at| walk.may_read(at));
+    assert_eq!(read, [true, true, true, true, true, false, false]);
+}
+
+#[test]
 fn records_that_are_cut_end_their_sector_only() {
     let mut cut = record(b"CUT", 50, 1, 0);
     cut[32] = 200;
