@@ -12,8 +12,16 @@ use lru::LruCache;
 
 use crate::Result;
 
+mod buffer;
+
+pub use buffer::Buffer;
+use buffer::Shelf;
+
 /// A block's plain bytes, shared.
-pub type Block = Arc<Vec<u8>>;
+pub type Block = Arc<Buffer>;
+
+/// A smaller cache has no memory to leave idle.
+const SMALLEST_WITH_SHELF: usize = 8 << 20;
 
 /// Names a block: the image's number, then the block's.
 pub type Key = (u64, u64);
@@ -22,12 +30,13 @@ type Slot = Arc<Mutex<Option<Block>>>;
 
 /// Keeps recently decoded blocks of all images together.
 ///
-/// What it holds never exceeds its limit. Blocks that a reader still uses after they were pushed out come on top:
-/// at most one per reading thread.
+/// What it holds never exceeds its limit, memory that waits for its next block included. Blocks that a reader still
+/// uses after they were pushed out come on top: at most one per reading thread.
 #[derive(Debug)]
 pub struct BlockCache {
     shards: Vec<Mutex<Shard>>,
     limit_per_shard: usize,
+    shelf: Arc<Shelf>,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -50,6 +59,11 @@ impl BlockCache {
     pub fn new(limit: usize) -> Self {
         // A shard must have room for several of the largest blocks, so small caches are not cut at all.
         let shards = (limit >> 25).clamp(1, 16);
+        let idle = if limit < SMALLEST_WITH_SHELF {
+            0
+        } else {
+            limit / 8
+        };
         let shard = || {
             Mutex::new(Shard {
                 entries: LruCache::unbounded(),
@@ -58,7 +72,8 @@ impl BlockCache {
         };
         Self {
             shards: (0..shards).map(|_| shard()).collect(),
-            limit_per_shard: limit / shards,
+            limit_per_shard: (limit - idle) / shards,
+            shelf: Shelf::new(idle),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
         }
@@ -81,37 +96,57 @@ impl BlockCache {
             self.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(Arc::clone(block));
         }
-        self.misses.fetch_add(1, Ordering::Relaxed);
-        let mut plain = vec![0; len];
+        let mut plain = self.shelf.take(len);
         if let Err(err) = decode(&mut plain) {
             self.forget(key, &slot);
             return Err(err);
         }
+        self.misses.fetch_add(1, Ordering::Relaxed);
         Ok(Arc::clone(block.insert(Arc::new(plain))))
     }
 
-    /// How often a block was there, and how often it had to be decoded.
+    /// How often a block was there, and how often one was decoded.
     #[must_use]
     pub fn hits_and_misses(&self) -> (u64, u64) {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         (read(&self.hits), read(&self.misses))
     }
 
+    /// Bytes of blocks that it keeps now.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).bytes).sum()
+    }
+
+    /// The most bytes of blocks that it keeps.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.limit_per_shard * self.shards.len()
+    }
+
+    /// Gives up a block that is not needed any more. Whoever uses it may go on.
+    pub fn remove(&self, key: Key) {
+        let removed = lock(self.shard(key)).remove(&key);
+        // Its memory goes back to the shelf, after the lock.
+        drop(removed);
+    }
+
     /// The slot for `key`, with its bytes accounted for. A block larger than the limit gets a slot that is not kept.
     fn slot(&self, key: Key, len: usize) -> Slot {
+        let bytes = Buffer::footprint(len);
         let mut shard = lock(self.shard(key));
         if let Some(entry) = shard.entries.get(&key) {
             return Arc::clone(&entry.slot);
         }
         let slot = Slot::default();
-        if len <= self.limit_per_shard {
-            shard.make_room(self.limit_per_shard - len);
+        if bytes <= self.limit_per_shard {
+            shard.make_room(self.limit_per_shard - bytes);
             let entry = Entry {
                 slot: Arc::clone(&slot),
-                bytes: len,
+                bytes,
             };
             shard.entries.push(key, entry);
-            shard.bytes += len;
+            shard.bytes += bytes;
         }
         slot
     }
@@ -120,8 +155,7 @@ impl BlockCache {
         let mut shard = lock(self.shard(key));
         let ours = |entry: &Entry| Arc::ptr_eq(&entry.slot, slot);
         if shard.entries.peek(&key).is_some_and(ours) {
-            let entry = shard.entries.pop(&key).expect("it was there");
-            shard.bytes -= entry.bytes;
+            shard.remove(&key);
         }
     }
 
@@ -141,6 +175,12 @@ impl Shard {
             self.bytes -= oldest.bytes;
         }
     }
+
+    fn remove(&mut self, key: &Key) -> Option<Entry> {
+        let entry = self.entries.pop(key)?;
+        self.bytes -= entry.bytes;
+        Some(entry)
+    }
 }
 
 /// Locks even after a panic: what the locks guard is whole at every point where a panic can start.
@@ -154,10 +194,6 @@ mod tests {
 
     use super::*;
     use crate::Error;
-
-    fn held(cache: &BlockCache) -> usize {
-        cache.shards.iter().map(|shard| lock(shard).bytes).sum()
-    }
 
     #[test]
     fn a_block_is_decoded_once_however_many_readers_wait() {
@@ -189,7 +225,7 @@ mod tests {
             for block in 0..500 {
                 let len = 300_000 * (1 + usize::try_from(block).unwrap() % 3);
                 cache.get_or_decode((2, block), len, |_| Ok(())).unwrap();
-                assert!(held(&cache) <= limit);
+                assert!(cache.held() <= limit);
             }
         }
     }
@@ -214,8 +250,8 @@ mod tests {
         let cache = BlockCache::new(1000);
         let fail = |_: &mut [u8]| Err(Error::corrupt("no"));
         assert!(cache.get_or_decode((4, 0), 10, fail).is_err());
-        assert_eq!(held(&cache), 0);
+        assert_eq!(cache.held(), 0);
         assert!(cache.get_or_decode((4, 0), 10, |_| Ok(())).is_ok());
-        assert_eq!(held(&cache), 10);
+        assert_eq!(cache.held(), 10);
     }
 }

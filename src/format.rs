@@ -56,6 +56,8 @@ pub struct Summary {
     pub size: u64,
     /// Whether the file is all of the image.
     pub part: PartOf,
+    /// Whether opening it takes a password. Not known of later parts.
+    pub encrypted: bool,
 }
 
 /// Whether a file is an image of its own.

@@ -2,29 +2,42 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    num::NonZero,
     path::PathBuf,
     sync::Arc,
+    thread,
+    time::Duration,
 };
 
 use crate::{
     Error, ErrorKind, Result,
     catalog::{self, Catalog, Directory, Item, Listing},
+    image::{Ahead, Plain},
 };
 
 mod attributes;
 mod handles;
+mod idle;
 mod inodes;
 mod opened;
+mod opening;
+mod shared;
 mod stats;
 mod types;
 mod xattrs;
 
 pub use crate::catalog::Naming;
 use handles::{Handles, Snapshot};
+use idle::Idle;
 use inodes::{Inodes, Node};
-use opened::{OpenedFile, Opening};
+use opened::{OpenHandle, OpenedFile};
+pub use shared::SharedFile;
 use stats::Counters;
 pub use types::{Attributes, DirectoryEntry, Ino, Kind, OpenFile, Options, ROOT, Seek, Space};
+
+/// How long an image is kept open after its last close. A disk below it can be unmounted, and the space of a deleted
+/// image is free, after this time at the latest.
+const KEPT_FOR: Duration = Duration::from_secs(5);
 
 /// The filesystem. Any number of threads may call it.
 #[derive(Debug)]
@@ -33,9 +46,11 @@ pub struct Filesystem {
     catalog: Catalog,
     top: Arc<Directory>,
     inodes: Inodes,
-    files: Handles<OpenedFile>,
+    files: Handles<OpenHandle>,
+    idle: Idle<OpenedFile>,
     directories: Handles<Snapshot>,
     totals: Arc<Counters>,
+    ahead: Arc<Ahead>,
 }
 
 impl Filesystem {
@@ -57,8 +72,12 @@ impl Filesystem {
             catalog,
             top,
             files: Handles::default(),
+            idle: Idle::new(KEPT_FOR),
             directories: Handles::default(),
             totals: Arc::default(),
+            ahead: Arc::new(Ahead::new(
+                thread::available_parallelism().map_or(1, NonZero::get),
+            )),
         })
     }
 
@@ -92,9 +111,11 @@ impl Filesystem {
         let node = self.inodes.node(ino)?;
         let found = self.find(&node);
         match found.and_then(|found| self.attributes_of(ino, &found)) {
-            Err(err) if err.kind() == ErrorKind::NotFound => {
-                let open = node.with_state(|state| state.open.upgrade());
-                open.map_or(Err(err), |open| Ok(open.attributes().clone()))
+            Err(err) if err.kind() == ErrorKind::NotFound || node.check_named().is_err() => {
+                let open = || node.with_state(|state| state.open.upgrade());
+                // What was closed is let go with its name.
+                open().inspect(|open| self.idle.drop_file(open));
+                open().map_or(Err(err), |open| Ok(open.attributes().clone()))
             }
             result => result,
         }
@@ -114,34 +135,26 @@ impl Filesystem {
         }
     }
 
-    /// Opens a file. Reading through the handle needs no lock but the table's, and goes on with the same file when
-    /// another takes its name.
-    ///
-    /// # Errors
-    /// `IsADirectory` for anything but a file; what reading the image's header and index reports; `NotFound` when
-    /// the file is gone, `Io` when it cannot be read.
-    pub fn open(&self, ino: Ino) -> Result<OpenFile> {
-        let node = self.inodes.node(ino)?;
-        let found = self.find(&node)?;
-        let opened = self.open_found(&node, &found)?;
-        let unchanged = node.with_state(|state| state.keeps_pages(opened.fingerprint()));
-        Ok(OpenFile {
-            handle: self.files.insert(opened),
-            unchanged,
-        })
-    }
-
     /// Fills `out` from `at` on and returns how much there was: less than asked for at the end only.
     ///
     /// # Errors
     /// `BadHandle`; `Corrupt` and `Io` when bytes of the range cannot be had. Nothing else takes their place.
     pub fn read(&self, handle: u64, out: &mut [u8], at: u64) -> Result<usize> {
-        self.files.get(handle)?.read_at(out, at)
+        match self.view(handle, out, at)? {
+            Plain::Own(bytes) => Ok(bytes.len()),
+            Plain::Block(block, part) => {
+                out[..part.len()].copy_from_slice(&block[part.clone()]);
+                Ok(part.len())
+            }
+        }
     }
 
-    /// Closes a file. Unknown handles are ignored.
-    pub fn release(&self, handle: u64) {
-        self.files.remove(handle);
+    /// As [`Filesystem::read`], but `out` is left alone when the bytes lie in a decoded block.
+    ///
+    /// # Errors
+    /// As [`Filesystem::read`].
+    pub fn view<'o>(&self, handle: u64, out: &'o mut [u8], at: u64) -> Result<Plain<'o>> {
+        self.files.get(handle)?.read(out, at)
     }
 
     /// The next data or hole from `at` on. The end of a file counts as a hole.
@@ -149,7 +162,7 @@ impl Filesystem {
     /// # Errors
     /// `OutOfRange` when `at` is not inside the file, or no data follows; `BadHandle`.
     pub fn seek(&self, handle: u64, at: u64, to: Seek) -> Result<u64> {
-        self.files.get(handle)?.seek(at, to)
+        self.files.get(handle)?.file().seek(at, to)
     }
 
     /// Takes a snapshot of a directory; later changes do not shift its lines. Lines 0 and 1 are `.` and `..`.
@@ -158,11 +171,11 @@ impl Filesystem {
     /// `NotADirectory`; `NotFound` when it is gone, `Io` when it cannot be read.
     pub fn open_directory(&self, ino: Ino) -> Result<u64> {
         let directory = self.directory(ino)?;
-        Ok(self.directories.insert(Arc::new(Snapshot {
+        Ok(self.directories.insert(Snapshot {
             ino,
             parent: self.inodes.parent_of(ino),
             listing: self.catalog.list(&directory)?,
-        })))
+        }))
     }
 
     /// The line at `index` of an open directory, `None` behind the last.
@@ -217,8 +230,9 @@ impl Filesystem {
         })
     }
 
-    /// Looks at every folder again at its next use.
+    /// Looks at every folder again at its next use, and closes what nobody has open.
     pub fn rescan(&self) {
+        self.idle.clear();
         self.catalog.rescan();
     }
 
@@ -227,7 +241,17 @@ impl Filesystem {
     pub fn statistics(&self) -> String {
         let sum = Counters::default();
         sum.add(&self.totals);
-        self.files.each(|open| sum.add(&open.work()));
+        let open = self.files.all();
+        let mut files: Vec<_> = open
+            .iter()
+            .map(|handle| Arc::clone(handle.file()))
+            .collect();
+        files.extend(self.idle.all());
+        files.sort_by_key(Arc::as_ptr);
+        files.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        for file in files {
+            sum.add(&file.work());
+        }
         sum.json(Some(self.options.cache.hits_and_misses()))
     }
 }
@@ -251,6 +275,7 @@ impl Found {
 
 impl Filesystem {
     fn find(&self, node: &Node) -> Result<Found> {
+        node.check_named()?;
         let listing = self.catalog.list(&node.directory)?;
         let index = match node.ino {
             ROOT => (!listing.entries().is_empty()).then_some(0),
@@ -279,32 +304,6 @@ impl Filesystem {
                 Arc::clone(state.below.insert(below))
             }
         }))
-    }
-
-    /// Opens what a name stands for, or shares what is open already.
-    fn open_found(&self, node: &Node, found: &Found) -> Result<Arc<OpenedFile>> {
-        let Item::File(file) = found.item() else {
-            return Err(Error::new(ErrorKind::IsADirectory, "this is no file"));
-        };
-        let seen = self.catalog.look(&found.directory, file)?;
-        let shared = node.with_state(|state| state.shared(seen.stat.fingerprint));
-        if let Some(open) = shared {
-            return Ok(open);
-        }
-        let counters = node.with_state(|state| Arc::clone(state.counters.get_or_insert_default()));
-        let opening = Opening {
-            fingerprint: seen.stat.fingerprint,
-            attributes: self.attributes_of_file(node.ino, &seen),
-            sums: [counters, Arc::clone(&self.totals)],
-        };
-        let path = file.path();
-        let opened = opening.open(&path, &seen, &self.options);
-        let opened = opened.inspect_err(|err| {
-            let reported = self.catalog.reported();
-            self.totals.count_error();
-            reported.fault(&path, seen.first_fingerprint, err);
-        })?;
-        Ok(node.with_state(|state| state.share(opened)))
     }
 }
 

@@ -11,11 +11,15 @@ mod linux;
 mod listing;
 #[cfg(not(target_os = "linux"))]
 mod macos;
+mod opening;
 mod options;
+mod patterns;
 pub mod session;
+mod ways;
 
 use std::{
     ffi::OsStr,
+    fs::File,
     io,
     path::Path,
     sync::Arc,
@@ -30,6 +34,7 @@ use fuser::{
     ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 
+use self::{opening::Openings, options::MountOptions};
 use crate::{
     Result,
     fs::{Attributes, Filesystem, Kind, Seek},
@@ -61,15 +66,16 @@ const WANTED: &[InitFlags] = &[
 /// Answers the kernel out of a filesystem.
 pub(crate) struct Adaptor {
     filesystem: Arc<Filesystem>,
+    openings: Openings,
     readahead: Option<u32>,
 }
 
 impl Adaptor {
-    /// `readahead` is the most that the kernel may read ahead, in bytes; it never exceeds the kernel's own choice.
-    pub(crate) fn new(filesystem: Arc<Filesystem>, readahead: Option<u32>) -> Self {
+    pub(crate) fn new(filesystem: Arc<Filesystem>, options: &MountOptions) -> Self {
         Self {
             filesystem,
-            readahead,
+            openings: Openings::new(options.direct_io.clone()),
+            readahead: options.readahead,
         }
     }
 
@@ -144,6 +150,7 @@ impl fuser::Filesystem for Adaptor {
             // A kernel without it is served as well.
             let _ = config.add_capabilities(feature);
         }
+        self.openings.ask(config);
         config
             .set_max_write(REQUEST_BYTES)
             .map_err(|nearest| io::Error::other(format!("requests of {nearest} bytes at most")))?;
@@ -197,11 +204,9 @@ impl fuser::Filesystem for Adaptor {
         if flags.acc_mode() != OpenAccMode::O_RDONLY || flags.0 & libc::O_TRUNC != 0 {
             return reply.error(Errno::EROFS);
         }
-        match self.answer("open", |fs| fs.open(ino.0)) {
-            Ok(file) if file.unchanged => {
-                reply.opened(FileHandle(file.handle), FopenFlags::FOPEN_KEEP_CACHE);
-            }
-            Ok(file) => reply.opened(FileHandle(file.handle), FopenFlags::empty()),
+        let back = |file: &File| reply.open_backing(file);
+        match self.answer("open", |fs| self.openings.open(fs, ino.0, back)) {
+            Ok(opened) => opened.send(reply),
             Err(errno) => reply.error(errno),
         }
     }
@@ -218,8 +223,8 @@ impl fuser::Filesystem for Adaptor {
         reply: ReplyData,
     ) {
         buffer::with(size as usize, |out| {
-            match self.answer("read", |fs| fs.read(handle.0, out, at)) {
-                Ok(len) => reply.data(out.get(..len).unwrap_or_default()),
+            match self.answer("read", |fs| fs.view(handle.0, out, at)) {
+                Ok(plain) => reply.data(&plain),
                 Err(errno) => reply.error(errno),
             }
         });
@@ -251,14 +256,14 @@ impl fuser::Filesystem for Adaptor {
     fn release(
         &self,
         _: &Request,
-        _: INodeNo,
+        ino: INodeNo,
         handle: FileHandle,
         _: OpenFlags,
         _: Option<LockOwner>,
         _: bool,
         reply: ReplyEmpty,
     ) {
-        self.tell("release", |fs| fs.release(handle.0));
+        self.tell("release", |fs| self.openings.release(fs, ino.0, handle.0));
         reply.ok();
     }
 

@@ -22,6 +22,13 @@ use crate::{
     source::{FileSource, Folder, Source},
 };
 
+mod ahead;
+mod pieces;
+mod plain;
+
+pub use ahead::{Ahead, Reader};
+pub use plain::Plain;
+
 /// Stored bytes fetched with one read. A single block may be longer.
 const MAX_RUN: u64 = 1 << 20;
 
@@ -36,6 +43,7 @@ pub struct Image {
     source: Arc<dyn Source>,
     map: Box<dyn BlockMap>,
     details: Details,
+    groups: Option<Geometry>,
     cache: Arc<BlockCache>,
     stored_bytes_read: AtomicU64,
     decode_nanos: AtomicU64,
@@ -69,6 +77,7 @@ impl Image {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             format: opened.format,
             source: opened.source,
+            groups: pieces::groups_of(opened.map.geometry()),
             map: opened.map,
             details: opened.details,
             cache,
@@ -147,6 +156,25 @@ impl Image {
             at += done as u64;
         }
         Ok(want)
+    }
+
+    /// As [`Image::read_at`], but a part of one block is not copied out of the cache.
+    ///
+    /// # Errors
+    /// As [`Image::read_at`].
+    pub fn view<'o>(&self, out: &'o mut [u8], at: u64) -> Result<Plain<'o>> {
+        let want = self.size().saturating_sub(at).min(out.len() as u64);
+        if want > 0 {
+            let block = self.geometry().block_at(at);
+            let span = self.geometry().span(block);
+            let part = at - span.start..at - span.start + want;
+            if at + want <= span.end && want < span.end - span.start {
+                let part = to_usize(part.start)..to_usize(part.end);
+                return Ok(Plain::Block(self.cached(block)?, part));
+            }
+        }
+        let n = self.read_at(out, at)?;
+        Ok(Plain::Own(&out[..n]))
     }
 
     /// The first position from `at` on that is data, or the end of the image.

@@ -181,6 +181,7 @@ fn every_mount_option_is_in_the_help_and_in_the_manual() {
         "cache",
         "threads",
         "readahead",
+        "direct_io",
         "images_only",
         "name",
         "follow_links",

@@ -92,11 +92,14 @@ fn heading(arg: &Arg) -> Vec<Inline> {
     if !flags.is_empty() {
         heading.push(bold(flags.join(", ")));
     }
-    let takes_values = arg.get_num_args().is_none_or(|range| range.takes_values());
+    let values = arg.get_num_args().unwrap_or_else(|| 1.into());
     for name in arg.get_value_names().unwrap_or_default() {
-        if takes_values {
-            let gap = if heading.is_empty() { "" } else { " " };
-            heading.extend([roman(gap), italic(name.to_string())]);
+        let name = italic(name.to_string());
+        match () {
+            () if !values.takes_values() => {}
+            () if values.min_values() == 0 => heading.extend([roman("[="), name, roman("]")]),
+            () if heading.is_empty() => heading.push(name),
+            () => heading.extend([roman(" "), name]),
         }
     }
     heading

@@ -37,7 +37,9 @@ pub(super) fn run(request: &Request) -> Result<Exit> {
 /// Mounts, says so to everyone who waits for it, and answers the kernel until the end.
 fn serve(plan: Plan, background: Option<background::Child>, ready: Option<File>) -> Result<Exit> {
     let (filesystem, options) = plan.into_parts();
-    let session = Session::mount(Filesystem::new(filesystem)?, &options)?;
+    let filesystem = Filesystem::new(filesystem)?;
+    filesystem.open_only_image()?;
+    let session = Session::mount(filesystem, &options)?;
     if let Some(mut ready) = ready {
         // Whoever went away does not wait. The mount is asked for and there.
         if let Err(err) = ready.write_all(b"ready\n") {

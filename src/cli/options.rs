@@ -3,14 +3,14 @@
 use std::{path::PathBuf, thread};
 
 use super::words;
-use crate::{Error, ErrorKind, Result, fs::Naming};
+use crate::{Error, ErrorKind, Result, fs::Naming, fuse::session::Pattern};
 
 mod flags;
 mod table;
 
 pub(super) use flags::OptionFlags;
 pub(super) use table::WORDS;
-use table::{IGNORED, PASSED_ON, Set, Word};
+use table::{IGNORED, PASSED_ON, Set, Taken, Word};
 
 /// What the mount options ask for.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -33,6 +33,8 @@ pub(super) struct Settings {
     pub(super) threads: usize,
     /// Bytes.
     pub(super) readahead: Option<u32>,
+    /// What is read around the kernel's cache.
+    pub(super) direct_io: Vec<Pattern>,
     pub(super) naming: Naming,
     pub(super) password_file: Option<PathBuf>,
     /// Words of mount(8) that the kernel acts on, in their order.
@@ -63,6 +65,7 @@ impl Default for Settings {
             cache: DEFAULT_CACHE,
             threads: processors.clamp(2, 4),
             readahead: None,
+            direct_io: Vec::new(),
             naming: Naming::default(),
             password_file: None,
             flags: Vec::new(),
@@ -147,19 +150,29 @@ fn set(settings: &mut Settings, word: &Word, value: Option<&str>) -> Result<()> 
             set(settings);
             return Ok(());
         }
-        (Set::Value(_, set), Some(text)) => match set(settings, text) {
-            Ok(()) => return Ok(()),
-            Err(rule) => format!(
-                "mount option {name} is '{}', not {rule}",
-                text.escape_debug()
-            ),
-        },
         (Set::Switch(_), Some(_)) => format!("mount option {name} takes no value"),
         (Set::Value(value, _), None) => {
             format!("mount option {name} needs a value: {name}={value}")
         }
+        (Set::Several(_, alone, set), None) => return take(settings, name, alone, set),
+        (Set::Value(_, set) | Set::Several(_, _, set), Some(text)) => {
+            return take(settings, name, text, set);
+        }
     };
     Err(Error::new(ErrorKind::Usage, message))
+}
+
+fn take(
+    settings: &mut Settings,
+    name: &str,
+    text: &str,
+    set: fn(&mut Settings, &str) -> Taken,
+) -> Result<()> {
+    set(settings, text).map_err(|rule| {
+        let text = text.escape_debug();
+        let message = format!("mount option {name} is '{text}', not {rule}");
+        Error::new(ErrorKind::Usage, message)
+    })
 }
 
 fn unknown(name: &str) -> Error {

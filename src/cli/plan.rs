@@ -10,10 +10,11 @@ use super::{log::Verbosity, options::Settings, password};
 use crate::{
     Error, ErrorKind, Result,
     cache::BlockCache,
-    format::Password,
+    format::{self, PartOf, Password},
     fs as filesystem,
     fuse::session::{MountOptions, clear_dead_mount},
     image::Image,
+    source::FileSource,
 };
 
 /// A mount as the arguments ask for it.
@@ -70,7 +71,7 @@ impl Plan {
             check_apart(source, &mountpoint)?;
         }
         let password = match &sources[..] {
-            [image] if image.is_file() => open_once(image, password)?,
+            [image] if image.is_file() => check_image(image, password, request.mode)?,
             _ => password,
         };
         Ok(Self {
@@ -97,6 +98,7 @@ impl Plan {
             flags: settings.flags,
             threads: settings.threads,
             readahead: settings.readahead,
+            direct_io: settings.direct_io,
         };
         let filesystem = filesystem::Options {
             sources: self.sources,
@@ -199,8 +201,15 @@ fn check_apart(source: &Path, mountpoint: &Path) -> Result<()> {
     Err(mountpoint_error(mountpoint, message))
 }
 
-/// Opens an only image, so that a damaged one is no empty mount. Returns the password to mount with.
-fn open_once(image: &Path, given: Option<Password>) -> Result<Option<Password>> {
+/// Looks at an only image, so that what is none is no empty mount: at its header alone where no password is needed,
+/// because the process that serves the mount opens it anyway. Returns the password to mount with.
+fn check_image(image: &Path, given: Option<Password>, mode: Mode) -> Result<Option<Password>> {
+    let source = FileSource::open(image)?;
+    let name = image.file_name().unwrap_or_default();
+    let (_, summary) = format::probe(&source, name).map_err(|err| err.in_file(image))?;
+    if mode != Mode::Fake && summary.part == PartOf::Whole && !summary.encrypted {
+        return Ok(given);
+    }
     let password = password::ForImage::new(image, given.as_ref());
     Image::open(image, Arc::new(BlockCache::new(0)), &|| password.find())?;
     let typed = password.into_typed();

@@ -67,6 +67,7 @@ fn probe(source: &dyn Source) -> Result<Summary> {
     Ok(Summary {
         size: read_header(source)?.size,
         part: PartOf::Whole,
+        encrypted: false,
     })
 }
 

@@ -51,6 +51,7 @@ fn probe(source: &dyn Source) -> Result<Summary> {
     Ok(Summary {
         size: Header::read(source)?.size,
         part: PartOf::Whole,
+        encrypted: false,
     })
 }
 

@@ -25,6 +25,7 @@ pub(super) static ISO: Format = Format {
         Ok(Summary {
             size: check_size(source.len())?,
             part: PartOf::Whole,
+            encrypted: false,
         })
     },
     open,

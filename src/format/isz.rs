@@ -67,6 +67,7 @@ fn probe(source: &dyn Source) -> Result<Summary> {
         return Ok(Summary {
             size: header::claimed_size(source)?,
             part: PartOf::Later(identity.number.into()),
+            encrypted: false,
         });
     }
     let header = Header::read(source)?;
@@ -77,6 +78,7 @@ fn probe(source: &dyn Source) -> Result<Summary> {
         } else {
             PartOf::Whole
         },
+        encrypted: header.encryption.is_some(),
     })
 }
 
@@ -147,15 +149,24 @@ struct Index {
 }
 
 impl Index {
-    /// Reads the tables with the mask that the vendor's files have; or without, when only that makes sense.
+    /// Reads the tables with the mask that the vendor's files have; or without, when only that makes sense, or when
+    /// both do and only that leaves nothing over.
     fn read(source: &dyn Source, header: &Header, table: Table) -> Result<Self> {
-        let masked = Self::read_masked(source, header, table, Mask::Inverted);
-        match masked {
-            Err(err) if err.kind() == ErrorKind::Corrupt => {
-                Self::read_masked(source, header, table, Mask::None).map_err(|_| err)
-            }
+        let unmasked = || Self::read_masked(source, header, table, Mask::None);
+        match Self::read_masked(source, header, table, Mask::Inverted) {
+            Err(err) if err.kind() == ErrorKind::Corrupt => unmasked().map_err(|_| err),
+            Ok(masked) if !masked.fills(source, header) => match unmasked() {
+                Ok(unmasked) if unmasked.fills(source, header) => Ok(unmasked),
+                _ => Ok(masked),
+            },
             other => other,
         }
+    }
+
+    /// Whether the chunks end where the only file ends.
+    fn fills(&self, source: &dyn Source, header: &Header) -> bool {
+        let end = self.chunks.stored_before(header.chunks);
+        self.segments.is_none() && header.data_at.checked_add(end) == Some(source.len())
     }
 
     fn read_masked(source: &dyn Source, header: &Header, table: Table, mask: Mask) -> Result<Self> {

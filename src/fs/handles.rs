@@ -31,10 +31,10 @@ impl<T> Default for Handles<T> {
 }
 
 impl<T> Handles<T> {
-    pub(super) fn insert(&self, opened: Arc<T>) -> u64 {
+    pub(super) fn insert(&self, opened: T) -> u64 {
         let handle = self.next.fetch_add(1, Ordering::Relaxed);
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
-        open.insert(handle, opened);
+        open.insert(handle, Arc::new(opened));
         handle
     }
 
@@ -44,24 +44,15 @@ impl<T> Handles<T> {
         found.ok_or_else(|| Error::new(ErrorKind::BadHandle, "there is no such handle"))
     }
 
-    pub(super) fn remove(&self, handle: u64) {
+    pub(super) fn remove(&self, handle: u64) -> Option<Arc<T>> {
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
-        let removed = open.remove(&handle);
-        drop(open);
-        // Closing the file behind it happens here, after the lock.
-        drop(removed);
+        open.remove(&handle)
     }
 
-    /// Visits every open thing once, however many handles it has.
-    pub(super) fn each(&self, mut visit: impl FnMut(&T)) {
+    /// Everything that is open.
+    pub(super) fn all(&self) -> Vec<Arc<T>> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<Arc<T>> = open.values().map(Arc::clone).collect();
-        drop(open);
-        all.sort_by_key(Arc::as_ptr);
-        all.dedup_by(|a, b| Arc::ptr_eq(a, b));
-        for one in all {
-            visit(&one);
-        }
+        open.values().map(Arc::clone).collect()
     }
 }
 

@@ -3,10 +3,12 @@
 use std::{
     collections::HashMap,
     ffi::OsStr,
+    io,
     os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError, RwLock, Weak,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -28,6 +30,8 @@ pub(super) struct Node {
     pub(super) directory: Arc<Directory>,
     pub(super) name: Arc<OsStr>,
     lookups: AtomicU64,
+    /// Another file has the name now, under another number.
+    is_displaced: AtomicBool,
     /// Most inodes are never opened, and so are kept small.
     state: Mutex<Option<Box<State>>>,
 }
@@ -62,6 +66,21 @@ impl Inodes {
 
     pub(super) fn parent_of(&self, ino: Ino) -> Ino {
         self.node(ino).map_or(ROOT, |node| node.parent)
+    }
+
+    /// The names that lead from the root to an inode, or from the lowest folder above it that was forgotten.
+    pub(super) fn path_of(&self, ino: Ino) -> PathBuf {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let (mut names, mut at) = (Vec::new(), ino);
+        // Numbers are hashes, which an enemy may bend into a circle.
+        while let Some(node) = known.get(&at) {
+            if at == ROOT || names.len() == known.len() {
+                break;
+            }
+            names.push(Arc::clone(&node.name));
+            at = node.parent;
+        }
+        names.iter().rev().map(|name| Path::new(&**name)).collect()
     }
 
     /// The number for a name: a hash of the shown path, so that it is the same after a restart and whatever other
@@ -121,8 +140,25 @@ impl Node {
             directory: Arc::clone(directory),
             name: Arc::clone(name),
             lookups: AtomicU64::new(0),
+            is_displaced: AtomicBool::new(false),
             state: Mutex::default(),
         }
+    }
+
+    /// Leaves the number to a file that is open. The name gets the next number, for whatever bears it now.
+    pub(super) fn displace(&self, open: &Arc<OpenedFile>) {
+        self.with_state(|state| state.open = Arc::downgrade(open));
+        self.is_displaced.store(true, Ordering::Release);
+    }
+
+    /// # Errors
+    /// ESTALE when another file has the name now.
+    pub(super) fn check_named(&self) -> Result<()> {
+        if self.is_displaced.load(Ordering::Acquire) {
+            let stale = io::Error::from_raw_os_error(libc::ESTALE);
+            return Err(Error::io(stale, "another file has the name now"));
+        }
+        Ok(())
     }
 
     /// Copies or changes what hangs on it, under a lock that must not be held during I/O.
@@ -137,6 +173,11 @@ impl State {
     pub(super) fn shared(&self, fingerprint: u64) -> Option<Arc<OpenedFile>> {
         let open = self.open.upgrade();
         open.filter(|open| open.fingerprint() == fingerprint)
+    }
+
+    /// Whether a file is what the name stood for when it was opened last.
+    pub(super) fn has_open(&self, file: &Arc<OpenedFile>) -> bool {
+        std::ptr::eq(self.open.as_ptr(), Arc::as_ptr(file))
     }
 
     /// Takes note of a newly opened file, and returns what all share who have it open.
@@ -166,7 +207,9 @@ fn number_of(known: &HashMap<Ino, Arc<Node>>, parent: Ino, name: &OsStr) -> Ino 
     let mut ino = hash.finish();
     loop {
         let is_free = match known.get(&ino) {
-            Some(node) => node.parent == parent && *node.name == *name,
+            Some(node) => {
+                node.parent == parent && *node.name == *name && node.check_named().is_ok()
+            }
             None => true,
         };
         if ino > ROOT && is_free {
@@ -196,6 +239,21 @@ mod tests {
         let found = inodes.look_up(ROOT, &top, &Arc::from(first));
         assert_eq!(found, hash.wrapping_add(1));
         assert_eq!(inodes.look_up(ROOT, &top, &Arc::from(first)), found);
+    }
+
+    #[test]
+    fn numbers_lead_to_paths_and_never_in_circles() {
+        let inodes = Inodes::new(&directory());
+        let name = |name: &str| Arc::from(OsStr::new(name));
+        let sub = inodes.look_up(ROOT, &directory(), &name("sub"));
+        let file = inodes.look_up(sub, &directory(), &name("file"));
+        assert_eq!(inodes.path_of(file), Path::new("sub/file"));
+        assert_eq!(inodes.path_of(ROOT), Path::new(""));
+        let circle = Node::new(sub, file, &directory(), &name("sub"));
+        inodes.0.write().unwrap().insert(sub, Arc::new(circle));
+        assert!(inodes.path_of(file).ends_with("sub/file"));
+        inodes.forget(sub, 0);
+        assert_eq!(inodes.path_of(file), Path::new("file"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::{
     Error, ErrorKind, Result,
     catalog::{Probe, Seen, StableHash, password_files},
     format::Password,
-    image::Image,
+    image::{Ahead, Image, Plain, Reader},
 };
 
 /// An open file, shared by all who opened it in the same state.
@@ -30,8 +30,39 @@ pub(super) struct OpenedFile {
 
 #[derive(Debug)]
 enum Content {
-    Image(Image),
+    Image(Arc<Image>),
     PassThrough(File),
+}
+
+/// One reader's open file.
+#[derive(Debug)]
+pub(super) struct OpenHandle {
+    file: Arc<OpenedFile>,
+    /// Of an image: what is decoded ahead of this reader.
+    reader: Option<Reader>,
+}
+
+impl OpenHandle {
+    pub(super) fn new(file: Arc<OpenedFile>, ahead: &Arc<Ahead>) -> Self {
+        let reader = match &file.content {
+            Content::Image(image) => Some(Reader::new(Arc::clone(image), Arc::clone(ahead))),
+            Content::PassThrough(_) => None,
+        };
+        file.counters.count_open();
+        Self { file, reader }
+    }
+
+    pub(super) fn file(&self) -> &Arc<OpenedFile> {
+        &self.file
+    }
+
+    pub(super) fn read<'o>(&self, out: &'o mut [u8], at: u64) -> Result<Plain<'o>> {
+        self.file.counted(match (&self.reader, &self.file.content) {
+            (Some(reader), _) => reader.read(out, at),
+            (None, Content::Image(image)) => image.view(out, at),
+            (None, Content::PassThrough(file)) => read_fully(file, out, at),
+        })
+    }
 }
 
 /// What is known about a file before it is opened.
@@ -49,11 +80,11 @@ impl Opening {
             Probe::PassThrough => Content::PassThrough(open_plain(path)?),
             Probe::Image { .. } | Probe::Fault => {
                 let password = || password_of(path, options.password.as_ref());
-                Content::Image(Image::open(path, Arc::clone(&options.cache), &password)?)
+                let image = Image::open(path, Arc::clone(&options.cache), &password)?;
+                Content::Image(Arc::new(image))
             }
         };
         let counters = Counters::default();
-        counters.count_open();
         let opened = OpenedFile {
             path: path.to_path_buf(),
             content,
@@ -82,6 +113,13 @@ impl OpenedFile {
         }
     }
 
+    pub(super) fn plain(&self) -> Option<&File> {
+        match &self.content {
+            Content::Image(_) => None,
+            Content::PassThrough(file) => Some(file),
+        }
+    }
+
     /// What was done with it since it was opened.
     pub(super) fn work(&self) -> Counters {
         let work = Counters::default();
@@ -93,19 +131,16 @@ impl OpenedFile {
         work
     }
 
-    pub(super) fn read_at(&self, out: &mut [u8], at: u64) -> Result<usize> {
-        let read = match &self.content {
-            Content::Image(image) => image.read_at(out, at),
-            Content::PassThrough(file) => read_fully(file, out, at),
-        };
+    /// Counts a read, and reports what stood against it.
+    fn counted<'o>(&self, read: Result<Plain<'o>>) -> Result<Plain<'o>> {
         match read {
-            Ok(n) => {
-                self.counters.count_read(n);
+            Ok(plain) => {
+                self.counters.count_read(plain.len());
                 if matches!(self.content, Content::PassThrough(_)) {
                     self.counters
-                        .count_work(n as u64, std::time::Duration::ZERO);
+                        .count_work(plain.len() as u64, std::time::Duration::ZERO);
                 }
-                Ok(n)
+                Ok(plain)
             }
             Err(err) => {
                 let err = err.in_file(&self.path);
@@ -197,10 +232,10 @@ fn open_plain(path: &Path) -> Result<File> {
     Err(cannot(io::ErrorKind::InvalidInput.into()))
 }
 
-fn read_fully(file: &File, out: &mut [u8], at: u64) -> Result<usize> {
+fn read_fully<'o>(file: &File, out: &'o mut [u8], at: u64) -> Result<Plain<'o>> {
     // Positions are signed for the operating system; no file reaches that far.
     if i64::try_from(at.saturating_add(out.len() as u64)).is_err() {
-        return Ok(0);
+        return Ok(Plain::Own(&[]));
     }
     let mut done = 0;
     while done < out.len() {
@@ -216,7 +251,7 @@ fn read_fully(file: &File, out: &mut [u8], at: u64) -> Result<usize> {
             }
         }
     }
-    Ok(done)
+    Ok(Plain::Own(&out[..done]))
 }
 
 /// A password is shorter.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::patterns::Pattern;
+
 /// What to mount where, and how.
 #[derive(Clone, Debug)]
 #[allow(clippy::struct_excessive_bools)]
@@ -26,6 +28,8 @@ pub struct MountOptions {
     pub threads: usize,
     /// Most bytes that the kernel may read ahead; `None` leaves its own choice, which is also the most.
     pub readahead: Option<u32>,
+    /// What is read around the kernel's cache; a file that one of these matches.
+    pub direct_io: Vec<Pattern>,
 }
 
 impl MountOptions {

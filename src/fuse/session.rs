@@ -24,7 +24,10 @@ use super::Adaptor;
 use super::linux::Mount;
 #[cfg(not(target_os = "linux"))]
 use super::macos::Mount;
-pub use super::options::{MountOptions, Unmount};
+pub use super::{
+    options::{MountOptions, Unmount},
+    patterns::Pattern,
+};
 use crate::{
     Error, ErrorKind, Result,
     fs::{Filesystem, Kind, ROOT},
@@ -69,7 +72,7 @@ impl Session {
         let filesystem = Arc::new(filesystem);
         let signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1])
             .map_err(|err| Error::io(err, "cannot listen for signals"))?;
-        let adaptor = Adaptor::new(Arc::clone(&filesystem), options.readahead);
+        let adaptor = Adaptor::new(Arc::clone(&filesystem), options);
         let (mount, kernel) =
             connect(adaptor, root, options).map_err(|err| err.in_file(&options.mountpoint))?;
         Ok(Self {

@@ -16,7 +16,7 @@ use std::{
 use plainiso::{
     cache::BlockCache,
     fs::{Filesystem, Naming, Options},
-    fuse::session::{MountOptions, Session, Unmount, unmount},
+    fuse::session::{MountOptions, Pattern, Session, Unmount, unmount},
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,8 @@ pub(crate) struct Spec {
     pub(crate) sources: Vec<PathBuf>,
     pub(crate) mountpoint: PathBuf,
     pub(crate) source_name: String,
-    /// `root_is_file`, `allow_other`, `allow_root`, `default_permissions`, `auto_unmount`, and flags of mount(8).
+    /// `root_is_file`, `allow_other`, `allow_root`, `default_permissions`, `auto_unmount`, `direct_io=GLOB`, and flags of
+    /// mount(8).
     pub(crate) words: Vec<String>,
     /// Serve as this user.
     pub(crate) user: Option<u32>,
@@ -90,6 +91,12 @@ impl Spec {
             flags: self.words.iter().filter(is_flag).cloned().collect(),
             threads: 2,
             readahead: None,
+            direct_io: self
+                .words
+                .iter()
+                .filter_map(|word| word.strip_prefix("direct_io="))
+                .map(|glob| Pattern::new(glob).unwrap())
+                .collect(),
         }
     }
 }

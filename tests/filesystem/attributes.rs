@@ -5,6 +5,7 @@ use std::{
     ffi::OsStr,
     fs::{self, File, Permissions},
     os::unix::fs::{MetadataExt, PermissionsExt},
+    path::Path,
     time::{Duration, SystemTime},
 };
 
@@ -138,7 +139,9 @@ fn a_file_below_a_forgotten_directory_is_still_known() {
     let x = find(&filesystem, "sub/x").unwrap().ino;
     filesystem.forget(sub, 2);
     assert_eq!(filesystem.attributes(x).unwrap().size, 5);
+    assert_eq!(filesystem.shown_path(x).unwrap(), Path::new("x"));
     assert_eq!(contents(&filesystem, "sub/x").unwrap(), b"12345");
+    assert_eq!(filesystem.shown_path(x).unwrap(), Path::new("sub/x"));
 }
 
 #[test]

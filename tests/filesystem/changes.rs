@@ -150,3 +150,27 @@ fn a_folder_may_change_while_it_is_listed() {
     });
     assert_eq!(names(&filesystem, ROOT), ["a.iso"]);
 }
+
+#[test]
+fn a_displaced_file_keeps_its_number_and_its_name_gets_the_next() {
+    let library = Library::with(&[("x", b"old")]);
+    let filesystem = library.mount();
+    let ino = find(&filesystem, "x").unwrap().ino;
+    let old = filesystem.open(ino).unwrap();
+    library.put("new", b"newer");
+    fs::rename(library.path("new"), library.path("x")).unwrap();
+    filesystem.check_named(ino).unwrap();
+    filesystem.displace(ino, &filesystem.shared(old.handle).unwrap());
+    let stale = |err: plainiso::Error| assert_eq!(err.os_error(), Some(libc::ESTALE));
+    stale(filesystem.check_named(ino).unwrap_err());
+    stale(filesystem.open(ino).unwrap_err());
+    let next = find(&filesystem, "x").unwrap();
+    assert_eq!((next.ino, next.size), (ino.wrapping_add(1), 5));
+    assert_eq!(filesystem.attributes(ino).unwrap().size, 3);
+    let mut out = [0; 9];
+    assert_eq!(filesystem.read(old.handle, &mut out, 0).unwrap(), 3);
+    let new = filesystem.open(next.ino).unwrap();
+    assert_eq!(filesystem.read(new.handle, &mut out, 0).unwrap(), 5);
+    let shared = |handle| filesystem.shared(handle).unwrap();
+    assert!(shared(old.handle) == shared(old.handle) && shared(old.handle) != shared(new.handle));
+}

@@ -39,3 +39,29 @@ fn statistics_count_all_files_on_the_root_and_one_on_an_image() {
         serde_json::from_str::<serde_json::Value>(&filesystem.statistics()).unwrap()
     );
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_closed_image_is_kept_open_until_a_rescan_or_another_takes_its_name() {
+    let library = Library::with(&[("a.cso", &cso(&volume(40_000)))]);
+    let filesystem = library.mount();
+    let path = library.path("a.cso");
+    let is_open = || {
+        let links = std::fs::read_dir("/proc/self/fd").unwrap();
+        let mut files = links.filter_map(|link| std::fs::read_link(link.unwrap().path()).ok());
+        files.any(|file| file.starts_with(&path))
+    };
+    assert!(!is_open());
+    contents(&filesystem, "a.iso").unwrap();
+    assert!(is_open());
+    filesystem.rescan();
+    assert!(!is_open());
+    contents(&filesystem, "a.iso").unwrap();
+    library.put("other.cso", &cso(&volume(50_000)));
+    std::fs::rename(library.path("other.cso"), &path).unwrap();
+    assert_eq!(contents(&filesystem, "a.iso").unwrap().len(), 50_000);
+    let deleted = path.with_file_name("a.cso (deleted)");
+    let links = std::fs::read_dir("/proc/self/fd").unwrap();
+    let mut files = links.filter_map(|link| std::fs::read_link(link.unwrap().path()).ok());
+    assert!(files.all(|file| file != deleted));
+}

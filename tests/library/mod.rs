@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "every test program uses its own part of this")]
 
+pub(crate) mod reading;
+
 use std::{
     env, fs,
     fs::File,

@@ -46,6 +46,9 @@ const MOUNT_OPTIONS: &[&str] = &[
     "The words dev, suid, exec, atime and their opposites are passed on. The other words of mount(8) (defaults, \
      noauto, nofail, user, _netdev, x-*, ...) are ignored. rw mounts read-only nevertheless, and says so; mount(8) \
      passes it on unless fstab says ro.",
+    "A pattern of direct_io is for a file's name, or for its path below the mountpoint when it holds a /: *.bin, \
+     /Games/*.iso, **/*.img. Reads of such a file go around the kernel's cache: faster for one pass from end to end, \
+     slower for everything that is read again. It suits streaming, loop devices and machines with little memory.",
     "In the background, log messages go to syslog. Where no syslog listens they are lost, unless --log-file names a \
      file.",
     "--ready-fd N expects a pipe or a file that the caller opened for writing. Read from it up to the end of the \
@@ -56,6 +59,8 @@ const MOUNT: &[&str] = &[
     "Game.zso is shown as Game.iso. Where a plain file of that name stands beside it, or two images would get one \
      name, the compressed ones keep their whole name: Game.zso.iso. Other files are shown unchanged. The later files \
      of a split set are hidden. A damaged image is listed and cannot be opened; the log says why.",
+    "On Linux 6.9 and newer, when root mounts, the kernel reads such other files by itself, as fast as where they are \
+     stored. Statistics do not count that, and nothing of it is logged.",
     "The password of an encrypted image is the text of a file of the same name with the ending .pwd beside it; \
      else the one that --password-file or PLAINISO_PASSWORD gives. For a single image, plainiso asks on the terminal.",
 ];

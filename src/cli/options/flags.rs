@@ -35,22 +35,37 @@ fn flag(word: &Word) -> Arg {
     let arg = Arg::new(word.name)
         .long(word.name)
         .help(word.help.trim_end_matches('.'));
-    match word.value_name() {
-        Some(value) => arg.value_name(value).action(ArgAction::Set),
-        None => arg.action(ArgAction::SetTrue),
+    match word.set {
+        Set::Switch(_) => arg.action(ArgAction::SetTrue),
+        Set::Value(value, _) => arg.value_name(value).action(ArgAction::Set),
+        Set::Several(value, alone, _) => arg
+            .value_name(value)
+            .action(ArgAction::Append)
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value(alone),
     }
+}
+
+/// What was given of an option, as words of a list.
+fn given(matches: &ArgMatches, word: &Word) -> Vec<String> {
+    if let Set::Switch(_) = word.set {
+        let is_on = matches.get_flag(word.name);
+        return is_on.then(|| word.name.to_owned()).into_iter().collect();
+    }
+    let values = matches.get_many::<String>(word.name);
+    values
+        .into_iter()
+        .flatten()
+        .map(|value| format!("{}={value}", word.name))
+        .collect()
 }
 
 impl clap::FromArgMatches for OptionFlags {
     fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
-        let given = WORDS.iter().filter_map(|word| match word.set {
-            Set::Switch(_) => matches.get_flag(word.name).then(|| word.name.to_owned()),
-            Set::Value(..) => {
-                let value: &String = matches.get_one(word.name)?;
-                Some(format!("{}={value}", word.name))
-            }
-        });
-        Ok(Self(given.collect()))
+        Ok(Self(
+            WORDS.iter().flat_map(|word| given(matches, word)).collect(),
+        ))
     }
 
     fn update_from_arg_matches(

@@ -1,7 +1,7 @@
 //! The mount options, as data.
 
 use super::Settings;
-use crate::fs::Naming;
+use crate::{fs::Naming, fuse::session::Pattern};
 
 /// A mount option.
 #[derive(Debug)]
@@ -16,20 +16,12 @@ pub(super) enum Set {
     Switch(fn(&mut Settings)),
     /// With the name of its value, and what sets it: the error is the rule that the value broke.
     Value(&'static str, fn(&mut Settings, &str) -> Taken),
+    /// The same, with the value that it has without one. It may be given again and again, and each counts.
+    Several(&'static str, &'static str, fn(&mut Settings, &str) -> Taken),
 }
 
 /// The rule that a value broke.
-type Taken = std::result::Result<(), &'static str>;
-
-impl Word {
-    /// What stands behind `NAME=`, for options that have a value.
-    pub(in crate::cli) fn value_name(&self) -> Option<&'static str> {
-        match self.set {
-            Set::Switch(_) => None,
-            Set::Value(name, _) => Some(name),
-        }
-    }
-}
+pub(super) type Taken = std::result::Result<(), &'static str>;
 
 const fn switch(name: &'static str, help: &'static str, set: fn(&mut Settings)) -> Word {
     let set = Set::Switch(set);
@@ -123,6 +115,14 @@ pub(in crate::cli) static WORDS: &[Word] = &[
         "How far the kernel may read ahead of a reader; its own choice without it.",
         |s, text| readahead(text).map(|bytes| s.readahead = Some(bytes)),
     ),
+    Word {
+        name: "direct_io",
+        help: "Read around the kernel's cache: all files, or those that match a pattern, such as *.bin. \
+               May be given several times.",
+        set: Set::Several("GLOB", "*", |s, text| {
+            Pattern::new(text).map(|pattern| s.direct_io.push(pattern))
+        }),
+    },
     switch("images_only", "Leave out files that are no images.", |s| {
         s.images_only = true;
     }),

@@ -14,7 +14,7 @@ fn rejection(list: &str) -> String {
 fn every_word_of_the_contract_is_understood() {
     let settings = read_list(
         "ro,allow_other,allow_root,default_permissions,auto_unmount,uid=1000,gid=100,umask=027,fsname=x,nonempty,\
-         cache=1g,threads=3,readahead=512k,images_only,name=append,follow_links,password-file=/p,mkdir",
+         cache=1g,threads=3,readahead=512k,direct_io,direct_io=*.bin,images_only,name=append,follow_links,password-file=/p,mkdir",
     )
     .unwrap();
     let expected = Settings {
@@ -33,6 +33,9 @@ fn every_word_of_the_contract_is_understood() {
         cache: 1 << 30,
         threads: 3,
         readahead: Some(512 << 10),
+        direct_io: ["*", "*.bin"]
+            .map(|glob| Pattern::new(glob).unwrap())
+            .into(),
         naming: Naming::Append,
         password_file: Some("/p".into()),
         flags: Vec::new(),
@@ -69,6 +72,15 @@ fn the_last_of_several_lists_wins_and_a_flag_wins_over_it() {
     let cache = |flags| read(&lists, flags, Sloppiness::Strict).unwrap().cache;
     assert_eq!(cache(&none), 2 << 20);
     assert_eq!(cache(&OptionFlags::of("cache=3")), 3);
+}
+
+#[test]
+fn an_option_of_several_values_may_be_a_flag_with_one_or_none() {
+    use clap::{Args, FromArgMatches};
+    let command = OptionFlags::augment_args(clap::Command::new("mount"));
+    let line = ["mount", "--direct_io", "--cache=3", "--direct_io=a b"];
+    let flags = OptionFlags::from_arg_matches(&command.get_matches_from(line)).unwrap();
+    assert_eq!(flags.words(), ["cache=3", "direct_io=*", "direct_io=a b"]);
 }
 
 #[test]
@@ -126,6 +138,10 @@ fn rejects_values_that_break_their_rule() {
         (
             "readahead=4g",
             "mount option readahead is '4g', not less than 4g",
+        ),
+        (
+            "direct_io=[a",
+            "mount option direct_io is '[a', not a pattern of ?, *, **/ and [...]",
         ),
         ("ro=1", "mount option ro takes no value"),
         ("cache", "mount option cache needs a value: cache=SIZE"),

@@ -97,6 +97,17 @@ fn a_table_of_one_byte_entries_reads_back() {
 }
 
 #[test]
+fn a_table_that_makes_sense_with_and_without_its_mask_is_read_so_that_nothing_is_left_over() {
+    // 2048 stored bytes, or with the mask 1206 bytes of bzip2 data and something behind them.
+    let mut recipe = Recipe::new(disc(4));
+    recipe.block = 2048;
+    recipe.entry_len = 2;
+    recipe.masked = false;
+    recipe.codecs = vec![Codec::Raw];
+    assert_reads_back(&recipe);
+}
+
+#[test]
 fn bzip2_data_reads_back_whatever_its_first_bytes_were_replaced_by() {
     for start in [b"ISz", b"BZh", b"???"] {
         let mut recipe = Recipe::new(disc(95));

@@ -1,0 +1,146 @@
+//! Opening and closing files.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{
+    Filesystem, Found, Ino, OpenFile, ROOT, SharedFile,
+    inodes::Node,
+    opened::{OpenHandle, OpenedFile, Opening},
+};
+use crate::{Error, ErrorKind, Result, catalog::Item};
+
+impl Filesystem {
+    /// Opens a file. Reading through the handle needs no lock but the table's, and goes on with the same file when
+    /// another takes its name.
+    ///
+    /// # Errors
+    /// `IsADirectory` for anything but a file; what reading the image's header and index reports; `NotFound` when
+    /// the file is gone, `Io` when it cannot be read.
+    pub fn open(&self, ino: Ino) -> Result<OpenFile> {
+        let node = self.inodes.node(ino)?;
+        let found = self.find(&node)?;
+        let opened = self.open_or_report(&node, &found)?;
+        let unchanged = node.with_state(|state| state.keeps_pages(opened.fingerprint()));
+        Ok(OpenFile {
+            handle: self.files.insert(OpenHandle::new(opened, &self.ahead)),
+            unchanged,
+        })
+    }
+
+    /// Opens the image whose file is the only source, so that what stands against it is known before anybody reads,
+    /// and so that its first reader finds it open. Does nothing for folders and several sources.
+    ///
+    /// # Errors
+    /// As [`Filesystem::open`]; nothing is logged.
+    pub fn open_only_image(&self) -> Result<()> {
+        match &self.options.sources[..] {
+            [source] if source.is_file() => {}
+            _ => return Ok(()),
+        }
+        let listing = self.catalog.list(&self.top)?;
+        let [only] = listing.entries() else {
+            return Ok(());
+        };
+        let ino = if self.options.root_is_file {
+            ROOT
+        } else {
+            // This lookup is never taken back: there is no other file, and the inode keeps the image.
+            self.lookup(ROOT, &only.name)?.ino
+        };
+        let node = self.inodes.node(ino)?;
+        self.idle.keep(self.open_found(&node, &self.find(&node)?)?);
+        Ok(())
+    }
+
+    /// Where an inode is shown: its path below the root, or of a root that is a file, the name of that file.
+    ///
+    /// # Errors
+    /// `NotFound` when nothing is left of a root that is a file, `Io` when it cannot be inspected.
+    pub fn shown_path(&self, ino: Ino) -> Result<PathBuf> {
+        match ino {
+            ROOT => Ok(Path::new(&**self.find(&*self.inodes.node(ino)?)?.name()).into()),
+            _ => Ok(self.inodes.path_of(ino)),
+        }
+    }
+
+    /// The file behind a handle. It is not closed before this is dropped.
+    ///
+    /// # Errors
+    /// `BadHandle`.
+    pub fn shared(&self, handle: u64) -> Result<SharedFile> {
+        let open = self.files.get(handle)?;
+        Ok(SharedFile(Arc::clone(open.file())))
+    }
+
+    /// Leaves a number to a file that is open: whatever bears the inode's name now gets the next number when it is
+    /// looked up.
+    pub fn displace(&self, ino: Ino, open: &SharedFile) {
+        if let Ok(node) = self.inodes.node(ino) {
+            node.displace(&open.0);
+        }
+    }
+
+    /// Checks that an inode has its name still.
+    ///
+    /// # Errors
+    /// ESTALE, with which callers look a name up again; `NotFound` when the inode is not known.
+    pub fn check_named(&self, ino: Ino) -> Result<()> {
+        self.inodes.node(ino)?.check_named()
+    }
+
+    /// Closes a file. Unknown handles are ignored.
+    pub fn release(&self, handle: u64) {
+        let Some(closed) = self.files.remove(handle) else {
+            return;
+        };
+        let file = closed.file();
+        let node = self.inodes.node(file.attributes().ino);
+        let is_current = node.is_ok_and(|node| {
+            node.check_named().is_ok() && node.with_state(|state| state.has_open(file))
+        });
+        if is_current && file.image().is_some() {
+            self.idle.keep(Arc::clone(file));
+        }
+    }
+}
+
+impl Filesystem {
+    pub(super) fn open_or_report(&self, node: &Node, found: &Found) -> Result<Arc<OpenedFile>> {
+        self.open_found(node, found).inspect_err(|err| {
+            self.totals.count_error();
+            if let Item::File(file) = found.item() {
+                if let Ok(seen) = self.catalog.look(&found.directory, file) {
+                    let reported = self.catalog.reported();
+                    reported.fault(&file.path(), seen.first_fingerprint, err);
+                }
+            }
+        })
+    }
+
+    /// Opens what a name stands for, or shares what is open already.
+    fn open_found(&self, node: &Node, found: &Found) -> Result<Arc<OpenedFile>> {
+        let Item::File(file) = found.item() else {
+            return Err(Error::new(ErrorKind::IsADirectory, "this is no file"));
+        };
+        let seen = self.catalog.look(&found.directory, file)?;
+        let shared = node.with_state(|state| state.shared(seen.stat.fingerprint));
+        if let Some(open) = shared {
+            return Ok(open);
+        }
+        let counters = node.with_state(|state| Arc::clone(state.counters.get_or_insert_default()));
+        let opening = Opening {
+            fingerprint: seen.stat.fingerprint,
+            attributes: self.attributes_of_file(node.ino, &seen),
+            sums: [counters, Arc::clone(&self.totals)],
+        };
+        let path = file.path();
+        if let Some(old) = node.with_state(|state| state.open.upgrade()) {
+            self.idle.drop_file(&old);
+        }
+        let opened = opening.open(&path, &seen, &self.options)?;
+        Ok(node.with_state(|state| state.share(opened)))
+    }
+}

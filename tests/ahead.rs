@@ -1,0 +1,269 @@
+//! Readers with something decoded ahead of them: the same bytes as ever, and no block decoded twice or for nobody.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+
+use flate2::{Compress, Compression, FlushCompress};
+use plainiso::{
+    Result,
+    cache::BlockCache,
+    codec::Codec,
+    format::{Details, FORMATS, Opened},
+    image::{Ahead, Image, Reader},
+    map::{BlockMap, Geometry, Stored},
+};
+use proptest::prelude::*;
+
+/// What the kernel asks for at once.
+const REQUEST: usize = 128 << 10;
+
+/// Deflated blocks that count how often they are decoded.
+#[derive(Debug)]
+struct Slow {
+    geometry: Geometry,
+    stored: Vec<Stored>,
+    decodes: Arc<AtomicU64>,
+}
+
+impl BlockMap for Slow {
+    fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    fn locate(&self, block: u64) -> Stored {
+        self.stored[usize::try_from(block).unwrap()]
+    }
+
+    fn decode(&self, _block: u64, stored: Stored, src: &mut [u8], dst: &mut [u8]) -> Result<()> {
+        self.decodes.fetch_add(1, Ordering::Relaxed);
+        stored.codec.decode(src, dst)
+    }
+}
+
+/// An image in memory, what it decodes to, and what was done with it.
+struct Disc {
+    image: Arc<Image>,
+    plain: Vec<u8>,
+    cache: Arc<BlockCache>,
+    decodes: Arc<AtomicU64>,
+}
+
+impl Disc {
+    /// `len` plain bytes in blocks of `block_size`; the blocks named in `damaged` do not decode.
+    fn new(len: usize, block_size: u32, cache: usize, damaged: &[usize]) -> Self {
+        let plain: Vec<u8> = (0..len)
+            .map(|i| u8::try_from((i / 3 + i / 1000 + i / 77_777) % 251).unwrap())
+            .collect();
+        let (mut file, mut stored) = (vec![0xEE; 7], Vec::new());
+        for (number, block) in plain.chunks(block_size as usize).enumerate() {
+            let at = file.len() as u64;
+            if damaged.contains(&number) {
+                file.extend([0xFF; 20]);
+            } else {
+                file.extend(deflated(block));
+            }
+            stored.push(Stored {
+                at,
+                len: u32::try_from(file.len() as u64 - at).unwrap(),
+                codec: Codec::Deflate,
+            });
+        }
+        let decodes = Arc::<AtomicU64>::default();
+        let opened = Opened {
+            format: FORMATS[0],
+            source: Arc::new(file),
+            map: Box::new(Slow {
+                geometry: Geometry::Uniform {
+                    size: len as u64,
+                    block_size,
+                },
+                stored,
+                decodes: Arc::clone(&decodes),
+            }),
+            details: Details::default(),
+        };
+        let cache = Arc::new(BlockCache::new(cache));
+        Self {
+            image: Arc::new(Image::new(opened, Arc::clone(&cache))),
+            plain,
+            cache,
+            decodes,
+        }
+    }
+
+    fn reader(&self, ahead: &Arc<Ahead>) -> Reader {
+        Reader::new(Arc::clone(&self.image), Arc::clone(ahead))
+    }
+
+    fn decodes(&self) -> u64 {
+        self.decodes.load(Ordering::Relaxed)
+    }
+
+    /// Reads, and compares what came with the plain bytes.
+    fn check(&self, reader: &Reader, at: usize, len: usize) -> Result<()> {
+        let mut out = vec![0xAA; len];
+        let plain = reader.read(&mut out, at as u64)?;
+        let end = self.plain.len().min(at + len);
+        assert!(
+            *plain == self.plain[at.min(end)..end],
+            "{len} bytes at {at}"
+        );
+        Ok(())
+    }
+
+    fn check_all(&self, reader: &Reader) {
+        for at in (0..self.plain.len()).step_by(REQUEST) {
+            self.check(reader, at, REQUEST).unwrap();
+        }
+    }
+}
+
+fn deflated(block: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(block.len() + 1000);
+    Compress::new(Compression::fast(), false)
+        .compress_vec(block, &mut bytes, FlushCompress::Finish)
+        .unwrap();
+    bytes
+}
+
+fn ahead() -> Arc<Ahead> {
+    Arc::new(Ahead::new(2))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    /// Whatever the order, the sizes and the number of readers: the bytes are the image's.
+    #[test]
+    fn any_reads_of_any_readers_equal_the_slice(
+        block_size in prop::sample::select(vec![2048_u32, 6000, 65_536, 131_072, 200_000]),
+        cache in prop::sample::select(vec![0_usize, 300_000, 2 << 20, 64 << 20]),
+        ways in prop::collection::vec((0..3_000_000_usize, 1..300_000_usize, 1..12_usize), 1..5),
+    ) {
+        let disc = Disc::new(3_000_000, block_size, cache, &[]);
+        let ahead = ahead();
+        let one = disc.reader(&ahead);
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let own = disc.reader(&ahead);
+                    for &(start, len, times) in &ways {
+                        for turn in 0..times {
+                            disc.check(&own, start + turn * len, len).unwrap();
+                            disc.check(&one, start + turn * len, len).unwrap();
+                        }
+                    }
+                });
+            }
+            for &(start, len, times) in ways.iter().rev() {
+                for turn in 0..times {
+                    disc.check(&one, start + turn * len, len).unwrap();
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn a_stream_decodes_each_block_once_and_leaves_nothing_behind() {
+    for block_size in [2048, 16 << 10] {
+        let disc = Disc::new(5_000_000, block_size, 64 << 20, &[]);
+        let reader = disc.reader(&ahead());
+        disc.check_all(&reader);
+        let blocks = disc.image.geometry().blocks();
+        assert_eq!(disc.decodes(), blocks, "blocks of {block_size}");
+        assert_eq!(disc.cache.held(), 0, "blocks of {block_size}");
+    }
+}
+
+#[test]
+fn four_readers_of_large_blocks_share_one_decode_of_each() {
+    let disc = Disc::new(6_000_000, 256 << 10, 64 << 20, &[]);
+    let ahead = ahead();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| disc.check_all(&disc.reader(&ahead)));
+        }
+    });
+    assert_eq!(disc.decodes(), disc.image.geometry().blocks());
+}
+
+#[test]
+fn a_request_of_many_pieces_decodes_each_block_once() {
+    for block_size in [2048, 256 << 10] {
+        let disc = Disc::new(4_000_000, block_size, 64 << 20, &[]);
+        let reader = disc.reader(&ahead());
+        disc.check(&reader, 1 << 20, 1 << 20).unwrap();
+        assert_eq!(disc.decodes(), (1 << 20) / u64::from(block_size));
+    }
+}
+
+#[test]
+fn a_reader_that_jumps_has_nothing_decoded_ahead() {
+    let disc = Disc::new(4_000_000, 2048, 64 << 20, &[]);
+    let reader = disc.reader(&ahead());
+    for jump in 0..500_usize {
+        let block = jump.wrapping_mul(7919) % (disc.plain.len() / 2048 - 2);
+        disc.check(&reader, block * 2048, 4096).unwrap();
+    }
+    assert_eq!(disc.decodes(), 1000);
+}
+
+#[test]
+fn what_was_decoded_for_a_stream_that_ended_early_is_freed_with_its_reader() {
+    let disc = Disc::new(8_000_000, 2048, 64 << 20, &[]);
+    let ahead = ahead();
+    let reader = disc.reader(&ahead);
+    for at in 0..6 {
+        disc.check(&reader, at * REQUEST, REQUEST).unwrap();
+    }
+    drop(reader);
+    let mut waited = 0;
+    // A piece that is being decoded at this moment stays in the cache like any other; at most one per thread.
+    while disc.cache.held() > 2 * (REQUEST + 4096) {
+        thread::yield_now();
+        waited += 1;
+        assert!(waited < 100_000_000, "{} bytes are left", disc.cache.held());
+    }
+    drop(ahead);
+}
+
+#[test]
+fn a_damaged_block_costs_only_the_requests_that_ask_for_it() {
+    let damaged = 700;
+    let disc = Disc::new(4_000_000, 2048, 64 << 20, &[damaged]);
+    let reader = disc.reader(&ahead());
+    for at in (0..disc.plain.len()).step_by(16 << 10) {
+        let asked = at / 2048..(at + (16 << 10)).div_ceil(2048);
+        let read = disc.check(&reader, at, 16 << 10);
+        match read {
+            Ok(()) => assert!(!asked.contains(&damaged)),
+            Err(err) => {
+                assert!(asked.contains(&damaged), "{}", err.sentence());
+                assert!(err.sentence().contains("block 700 "), "{}", err.sentence());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_threads_let_go_of_an_image_whose_readers_are_gone() {
+    let disc = Disc::new(8_000_000, 2048, 64 << 20, &[]);
+    let ahead = ahead();
+    let reader = disc.reader(&ahead);
+    for at in 0..5 {
+        disc.check(&reader, at * REQUEST, REQUEST).unwrap();
+    }
+    drop((reader, ahead));
+    let mut waited = 0;
+    while Arc::strong_count(&disc.image) > 1 {
+        thread::yield_now();
+        waited += 1;
+        assert!(waited < 100_000_000, "a thread keeps the image");
+    }
+}
