@@ -4,7 +4,7 @@
 //! when the folder's own times changed. A listing reads no more of a file than its header.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fs,
     path::{Path, PathBuf},
     sync::{
@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, format::PartOf};
 
 mod hash;
 mod known;
@@ -280,7 +280,7 @@ fn refused(err: std::io::Error, path: &Path, doing: &str) -> Error {
 
 /// The names under which the password of an image may stand beside it, by the image's stored name.
 #[must_use]
-pub fn password_files(image: &OsStr) -> Vec<std::ffi::OsString> {
+pub fn password_files(image: &OsStr) -> Vec<OsString> {
     let stem = names::stem(image);
     let set = names::part_number(stem).map_or(stem, |(set, _)| set);
     let mut files: Vec<_> = [image, stem, set]
@@ -293,6 +293,25 @@ pub fn password_files(image: &OsStr) -> Vec<std::ffi::OsString> {
         .collect();
     files.dedup();
     files
+}
+
+/// The names under which the images of one folder become plain files, in the order of `stored`: as a mount shows
+/// them where no other files stand beside them, so that they do not change when the plain files come.
+#[must_use]
+pub fn plain_names(stored: &[(&OsStr, PartOf)]) -> Vec<OsString> {
+    let role = |part| match part {
+        PartOf::First => names::Role::First,
+        PartOf::Whole | PartOf::Later(_) => names::Role::Image,
+    };
+    let roles: Vec<_> = stored
+        .iter()
+        .map(|&(name, part)| (name, role(part)))
+        .collect();
+    let shown = names::shown(&roles, Naming::Strip);
+    let with_stored = shown.into_iter().zip(stored);
+    with_stored
+        .map(|(shown, (name, _))| shown.unwrap_or_else(|| name.into()))
+        .collect()
 }
 
 #[cfg(test)]

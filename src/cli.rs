@@ -7,7 +7,9 @@ use crate::{Error, ErrorKind, Result};
 mod arguments;
 mod background;
 mod cat;
+mod extract;
 mod formats;
+mod found;
 mod info;
 mod label;
 mod log;
@@ -16,7 +18,9 @@ mod mount;
 mod options;
 mod password;
 mod plan;
+mod progress;
 mod umount;
+mod verify;
 mod words;
 
 use arguments::{Caller, Command};
@@ -50,6 +54,8 @@ fn run(command: Command) -> Result<Exit> {
         Command::Umount(arguments) => Ok(umount::run(&arguments)),
         Command::Info(arguments) => info::run(&arguments),
         Command::Cat(arguments) => cat::run(&arguments),
+        Command::Extract(arguments) => extract::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
         Command::Formats(arguments) => formats::run(&arguments),
         Command::Completions { shell } => man::completions(shell),
         Command::Man => man::page(),

@@ -46,6 +46,21 @@ impl Codec {
         }
     }
 
+    /// The checksum that each block carries and decoding compares, if there is one.
+    #[must_use]
+    pub fn checksum(self) -> Option<&'static str> {
+        match self {
+            Codec::Zlib => Some("adler32"),
+            Codec::Bzip2 => Some("crc32"),
+            Codec::Raw
+            | Codec::Zero
+            | Codec::Deflate
+            | Codec::Lz4
+            | Codec::Lzo
+            | Codec::Missing => None,
+        }
+    }
+
     /// Decodes `src` so that it fills `dst` exactly.
     ///
     /// # Errors

@@ -11,11 +11,15 @@ pub mod catalog;
 pub mod cli;
 pub mod codec;
 pub mod error;
+pub mod extract;
 pub mod format;
 pub mod fs;
 pub mod fuse;
 pub mod image;
 pub mod map;
 pub mod source;
+pub mod stream;
+pub mod verify;
+pub mod volume;
 
 pub use error::{Error, ErrorKind, Result};

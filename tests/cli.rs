@@ -416,3 +416,36 @@ fn umount_names_each_mountpoint_that_it_cannot_unmount() {
         assert!(line.contains(path.to_str().unwrap()), "{line}");
     }
 }
+
+#[test]
+fn a_map_is_drawn_as_text_and_as_a_new_svg_file() {
+    let place = Place::new();
+    let (image, svg) = (place.path("lib/good.iso"), place.path("map.svg"));
+    let arguments = [
+        "info".as_ref(),
+        "--map".as_ref(),
+        "--svg".as_ref(),
+        svg.as_os_str(),
+        image.as_os_str(),
+    ];
+    let first = run(&arguments);
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    assert!(
+        first
+            .text()
+            .contains("label:       GOOD_DISC\n        0  ██\n")
+    );
+    assert!(fs::read_to_string(&svg).unwrap().ends_with("</svg>\n"));
+    let second = run(&arguments);
+    assert_eq!(second.code, 1);
+    assert!(second.stderr.contains("map.svg: it is there already"));
+    let both = [
+        "info".as_ref(),
+        "--map".as_ref(),
+        "--json".as_ref(),
+        image.as_os_str(),
+    ];
+    assert_eq!(run(&both).code, 2);
+    let two = [&arguments[2..], &[image.as_os_str()]].concat();
+    assert_eq!(run(&[&["info".as_ref()], &two[..]].concat()).code, 2);
+}

@@ -9,6 +9,7 @@ use plainiso::{
     cache::BlockCache,
     format::{self, OpenOptions, Password},
     image::Image,
+    volume::Volume,
 };
 
 /// Images of false terabytes cannot be read whole in a fuzzer's time.
@@ -36,4 +37,7 @@ fuzz_target!(|stored: &[u8]| {
         let _ = image.read_at(&mut plain[..len.min(7)], span.end - 1);
     }
     assert_eq!(image.read_at(&mut plain, image.size()).ok(), Some(0));
+    if let Some(volume) = Volume::read(&image) {
+        let _ = volume.names_in(&[0..image.size()]);
+    }
 });

@@ -72,3 +72,25 @@ fn a_folder_that_cannot_be_listed_does_not_hide_the_others() {
     drop(two);
     assert_eq!(catalog.list(&top).unwrap_err().kind(), ErrorKind::NotFound);
 }
+
+#[test]
+fn plain_names_do_not_depend_on_plain_files() {
+    let names = |stored: &[(&str, PartOf)]| -> Vec<String> {
+        let stored: Vec<_> = stored
+            .iter()
+            .map(|&(name, part)| (OsStr::new(name), part))
+            .collect();
+        let names = plain_names(&stored).into_iter();
+        names.map(|name| name.into_string().unwrap()).collect()
+    };
+    let (whole, first) = (PartOf::Whole, PartOf::First);
+    assert_eq!(
+        names(&[("A.cso", whole), ("B.part01.isz", first)]),
+        ["A.iso", "B.iso"]
+    );
+    assert_eq!(
+        names(&[("A.cso", whole), ("A.zso", whole)]),
+        ["A.cso.iso", "A.zso.iso"]
+    );
+    assert_eq!(names(&[("A.iso", whole)]), ["A.iso"]);
+}

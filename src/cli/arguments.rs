@@ -7,11 +7,11 @@ use clap::{
 };
 
 use super::{
-    Exit, exit_of,
+    Exit, exit_of, extract,
     log::Verbosity,
     options::{self, OptionFlags, Sloppiness},
     plan::{Mode, Request},
-    words,
+    verify, words,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -40,6 +40,10 @@ pub(super) enum Command {
     Info(InfoArguments),
     /// Write an image's plain bytes to stdout.
     Cat(CatArguments),
+    /// Write the plain bytes of images to files. An interrupted run is continued by the next one.
+    Extract(extract::Arguments),
+    /// Decode images completely, check their checksums and tell their hashes.
+    Verify(verify::Arguments),
     /// List the formats that plainiso reads.
     Formats(FormatsArguments),
     /// Print a completion script for a shell.
@@ -115,6 +119,12 @@ pub(super) struct InfoArguments {
     /// Answer with a JSON array, one object for each image.
     #[arg(long)]
     pub(super) json: bool,
+    /// Draw where the image's blocks are stored, zero, compressed or missing.
+    #[arg(long, conflicts_with = "json")]
+    pub(super) map: bool,
+    /// Draw the same map of one image to a new SVG file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) svg: Option<PathBuf>,
     /// Read the password of encrypted images from this file.
     #[arg(long, value_name = "PATH")]
     pub(super) password_file: Option<PathBuf>,

@@ -6,11 +6,14 @@ use serde::Serialize;
 
 use super::{Exit, Tally, answer, arguments::InfoArguments, label, log, password};
 use crate::{
-    Error, Result,
+    Error, ErrorKind, Result,
     cache::BlockCache,
+    extract::write_new,
     format::{Checksum, Password},
     image::Image,
 };
+
+mod map;
 
 /// What `info` tells; the names are fixed. A value that an image does not have is null or an empty list.
 #[derive(Debug, Serialize)]
@@ -34,6 +37,9 @@ struct Info {
     encryption: Option<&'static str>,
     checksums: Vec<ChecksumLine>,
     notes: Vec<String>,
+    /// For people only.
+    #[serde(skip)]
+    map: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -48,20 +54,17 @@ struct ChecksumLine {
 /// label cannot be read, without it.
 ///
 /// # Errors
-/// `Io` when stdout refuses; what a password file reports.
+/// `Usage` for a drawing of several images; `Io` when stdout refuses; what a password file reports.
 pub(super) fn run(arguments: &InfoArguments) -> Result<Exit> {
+    if arguments.svg.is_some() && arguments.images.len() > 1 {
+        let message = "--svg draws one image";
+        return Err(Error::new(ErrorKind::Usage, message));
+    }
     let given = password::given(arguments.password_file.as_deref())?;
     let mut tally = Tally::default();
     let mut infos = Vec::new();
     for path in &arguments.images {
-        let info = open(path, given.as_ref()).map(|image| {
-            let label = label::read(&image).unwrap_or_else(|err| {
-                tally.failed(&err.in_context("cannot read the label").in_file(path));
-                None
-            });
-            Info::new(path, &image, label)
-        });
-        match info {
+        match look_at(path, arguments, given.as_ref(), &mut tally) {
             Ok(info) => infos.push(info),
             Err(err) => tally.failed(&err.in_file(path)),
         }
@@ -80,6 +83,35 @@ pub(super) fn run(arguments: &InfoArguments) -> Result<Exit> {
         answer(|out| writeln!(out, "{text}"))?;
     }
     Ok(tally.exit())
+}
+
+fn look_at(
+    path: &Path,
+    arguments: &InfoArguments,
+    given: Option<&Password>,
+    tally: &mut Tally,
+) -> Result<Info> {
+    let image = open(path, given)?;
+    let label = label::read(&image).unwrap_or_else(|err| {
+        tally.failed(&err.in_context("cannot read the label").in_file(path));
+        None
+    });
+    let mut info = Info::new(path, &image, label);
+    if arguments.map {
+        info.map = Some(map::text(&image, columns()));
+    }
+    if let Some(file) = &arguments.svg {
+        let drawing = map::svg(&image, &log::one_line(&info.file));
+        write_new(file, drawing.as_bytes())?;
+    }
+    Ok(info)
+}
+
+/// The width of the terminal; 80 where there is none.
+fn columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout());
+    let columns = size.map_or(0, |size| usize::from(size.ws_col));
+    if columns == 0 { 80 } else { columns }
 }
 
 fn open(path: &Path, given: Option<&Password>) -> Result<Image> {
@@ -108,6 +140,7 @@ impl Info {
             encryption: details.encryption,
             checksums: details.checksums.into_iter().map(Into::into).collect(),
             notes: details.notes,
+            map: None,
         }
     }
 
@@ -143,7 +176,7 @@ impl Info {
         let lines = lines
             .iter()
             .map(|(key, value)| format!("{:<13}{}", format!("{key}:"), log::one_line(value)));
-        lines.collect::<Vec<_>>().join("\n")
+        lines.chain(self.map.clone()).collect::<Vec<_>>().join("\n")
     }
 }
 

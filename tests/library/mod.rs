@@ -7,11 +7,13 @@ pub(crate) mod reading;
 use std::{
     env, fs,
     fs::File,
+    io::Write,
     path::{Path, PathBuf},
     process::{Command, Output},
     sync::Arc,
 };
 
+use flate2::{Compression, write::DeflateEncoder};
 use plainiso::{Result, cache::BlockCache, format::Password, image::Image};
 use sha2::{Digest, Sha256};
 
@@ -90,12 +92,50 @@ pub(crate) fn whole(image: &Image) -> Result<Vec<u8>> {
 
 /// SHA-256 in lower-case hexadecimal.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    use std::fmt::Write;
+    use std::fmt::Write as _;
     let digest = Sha256::digest(bytes);
     digest.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").unwrap();
         text
     })
+}
+
+/// A CSO v1 of `size` plain bytes, whose blocks are all as long but the last.
+pub(crate) fn cso(size: u64, block_size: u32, blocks: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
+    let count = usize::try_from(size.div_ceil(block_size.into())).unwrap();
+    let mut file = b"CISO".to_vec();
+    file.extend(24_u32.to_le_bytes());
+    file.extend(size.to_le_bytes());
+    file.extend(block_size.to_le_bytes());
+    file.extend([1, 0, 0, 0]);
+    let mut at = 24 + 4 * (count + 1);
+    let mut data = Vec::new();
+    for block in blocks {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(&block).unwrap();
+        let packed = encoder.finish().unwrap();
+        let is_stored = packed.len() >= block.len();
+        let stored = if is_stored { block } else { packed };
+        let entry = u32::try_from(at).unwrap() | u32::from(is_stored) << 31;
+        file.extend(entry.to_le_bytes());
+        at += stored.len();
+        data.extend(stored);
+    }
+    file.extend(u32::try_from(at).unwrap().to_le_bytes());
+    file.extend(data);
+    file
+}
+
+/// Bytes that do not compress, the same at every call.
+pub(crate) fn noise(len: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        state.to_be_bytes()[0]
+    };
+    (0..len).map(|_| next()).collect()
 }
 
 /// More images of more tools, for machines that have them.

@@ -9,6 +9,8 @@ pub(super) fn sections() -> Roff {
     let mut page = Roff::new();
     paragraphs(&mut page, "MOUNT OPTIONS", MOUNT_OPTIONS);
     paragraphs(&mut page, "WHAT THE MOUNT SHOWS", MOUNT);
+    paragraphs(&mut page, "EXTRACTING", EXTRACTING);
+    paragraphs(&mut page, "VERIFYING", VERIFYING);
     entries(&mut page, "SIGNALS", SIGNALS);
     entries(&mut page, "EXIT STATUS", EXIT_STATUS);
     entries(&mut page, "ENVIRONMENT", ENVIRONMENT);
@@ -61,6 +63,27 @@ const MOUNT: &[&str] = &[
      stored. Statistics do not count that, and nothing of it is logged.",
     "The password of an encrypted image is the text of a file of the same name with the ending .pwd beside it; \
      else the one that --password-file or PLAINISO_PASSWORD gives. For a single image, plainiso asks on the terminal.",
+];
+
+const EXTRACTING: &[&str] = &[
+    "A file is called OUT.part until all of it is on the disk, and OUT.part.state tells whose bytes it holds. After an \
+     interruption or a full disk, the same command goes on where the disk was known to be up to date, if the image has \
+     still the same size and time and the last MiB before that point is the same. Otherwise it starts anew. Both files \
+     are removed when the image turns out to be damaged.",
+    "The finished file has the time of the stored one. A file that is there with the size and the time that the new \
+     one would get is left as it is, which is a success; any other file is only replaced with --force. Zeroes become \
+     holes where they fill 32 KiB.",
+    "With --recursive, each compressed image becomes NAME.iso in the same folder, or in the same folder below OUT. Two \
+     images of one folder that would get one name both keep their whole name: Game.cso.iso, Game.zso.iso.",
+];
+
+const VERIFYING: &[&str] = &[
+    "Every block is decoded, so that the checksums of blocks (zlib, bzip2) are checked, and so are those of the whole \
+     image (MD5 of JSO, CRC-32 of ISZ). Blocks without a checksum that decode to wrong bytes are found by these, or \
+     by a DAT file. An image with a damaged block has no hashes. For each damaged block the files of the ISO 9660 \
+     volume are named that have bytes in it.",
+    "A DAT file is Logiqx XML, as Redump and No-Intro give it out; a .zip must be unpacked first. A disc is found when \
+     its size and all hashes that the list gives are equal. An intact image that no list knows is a failure (1).",
 ];
 
 const SIGNALS: Entries = &[
@@ -142,5 +165,13 @@ const EXAMPLES: Entries = &[
     (
         "plainiso cat Game.zso | sha256sum",
         "Sum up the plain bytes without unpacking.",
+    ),
+    (
+        "plainiso extract --recursive ~/discs -o ~/isos",
+        "Unpack a whole library; run it again to go on after an interruption.",
+    ),
+    (
+        "plainiso verify --dat \"Sony - PlayStation 2.dat\" ~/discs",
+        "Find out which discs of a library are good and known.",
     ),
 ];
