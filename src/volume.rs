@@ -42,6 +42,10 @@ const MOST_ENTRIES: usize = 250_000;
 /// Directories that are read. Each may cost the decoding of a block of its own.
 const MOST_DIRECTORIES: usize = 16_384;
 
+/// Directories on the way to a file. The standard allows eight; without a limit, the paths of a chain of all
+/// directories would fill the memory.
+const MOST_DEPTH: u8 = 32;
+
 /// Sectors of all directories together, 32 MiB.
 const MOST_SECTORS: u64 = 16_384;
 
@@ -63,6 +67,8 @@ pub struct Volume {
 struct Entry {
     /// Position of the directory in the entries; the root stands in itself.
     parent: usize,
+    /// Directories above it; 0 for the root.
+    depth: u8,
     name: String,
     is_directory: bool,
     bytes: Range<u64>,
@@ -237,8 +243,10 @@ impl Walk<'_> {
 
     fn add(&mut self, parent: usize, record: &Record) {
         let directories = self.seen.len();
+        let depth = self.volume.entries.get(parent).map_or(0, |it| it.depth + 1);
         if self.volume.entries.len() == MOST_ENTRIES
             || record.is_directory && directories == MOST_DIRECTORIES
+            || depth > MOST_DEPTH
         {
             self.volume.is_complete = false;
             return;
@@ -250,6 +258,7 @@ impl Walk<'_> {
         let start = first * self.block_size;
         self.volume.entries.push(Entry {
             parent,
+            depth,
             name: record.name.clone(),
             is_directory: record.is_directory,
             bytes: start..start + u64::from(record.data_len),

@@ -75,6 +75,18 @@ fn files_are_found_by_their_bytes() {
 }
 
 #[test]
+fn a_chain_of_directories_is_followed_to_a_limit() {
+    let sector = |number: u32| {
+        let below = record(b"D", number + 1, 2048, 2);
+        (number as usize, vec![below])
+    };
+    let chain: Vec<_> = (20..60).map(sector).collect();
+    let volume = Volume::read(&image(disc(&chain))).unwrap();
+    assert!(!volume.is_complete());
+    assert_eq!(volume.entries.len(), 1 + usize::from(MOST_DEPTH));
+}
+
+#[test]
 fn directories_in_circles_are_read_once() {
     let volume = Volume::read(&image(disc(&[
         (
