@@ -10,12 +10,14 @@ pub mod cache;
 pub mod catalog;
 pub mod cli;
 pub mod codec;
+pub mod convert;
 pub mod error;
 pub mod format;
 pub mod fs;
 pub mod fuse;
 pub mod image;
 pub mod map;
+pub mod pack;
 pub mod source;
 
 pub use error::{Error, ErrorKind, Result};

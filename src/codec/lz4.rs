@@ -7,6 +7,10 @@
 
 use super::{Decoded, TOO_LONG};
 
+mod encode;
+
+pub(super) use encode::Encoder;
+
 /// Fills `dst` exactly; padding behind the block is ignored.
 pub(super) fn decode(src: &[u8], dst: &mut [u8]) -> Decoded {
     let most = dst.len();

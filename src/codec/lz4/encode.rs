@@ -1,0 +1,296 @@
+//! Makes LZ4 blocks.
+//!
+//! Every match costs the same two bytes, however far it reaches, so the longest match at each position and its
+//! shorter forms are all that can matter. From the end of the block to its start, the encoder works out the fewest
+//! bytes that the rest of the block takes, and so finds the shortest block that these matches allow.
+//!
+//! The last five bytes are literals and the last match starts twelve bytes before the end: decoders that write
+//! more than they must rely on it.
+
+use crate::codec::{
+    Level,
+    chains::{self, Chains, Match, SHORTEST, WINDOW},
+};
+
+/// Bytes at the end that are literals.
+const TAIL: usize = 5;
+
+/// No match starts in so many bytes at the end.
+const NO_MATCH: usize = 12;
+
+/// Positions that are weighed together. Larger blocks are cut, so that the working memory stays small.
+const SEGMENT: usize = 1 << 16;
+
+#[derive(Debug, Default)]
+pub(in crate::codec) struct Encoder {
+    chains: Chains,
+    /// Places looked at for each match; 0 for the first one that is found, without weighing.
+    depth: u32,
+    parse: Parse,
+}
+
+impl Encoder {
+    /// Takes the first match that it finds.
+    pub(in crate::codec) fn fast() -> Self {
+        Self::default()
+    }
+
+    /// Looks at more places the higher the level.
+    pub(in crate::codec) fn thorough(level: Level) -> Self {
+        let depth = match level.number() {
+            level @ 0..=4 => 4 << level,
+            level @ 5..=12 => 8 * u32::from(level),
+            _ => 4096,
+        };
+        Self {
+            depth,
+            ..Self::default()
+        }
+    }
+
+    /// Appends the block for `plain`.
+    pub(in crate::codec) fn encode(&mut self, plain: &[u8], out: &mut Vec<u8>) {
+        self.chains.start(plain.len());
+        let anchor = match self.depth {
+            0 => self.encode_fast(plain, out),
+            _ => self.encode_thoroughly(plain, out),
+        };
+        put_sequence(&plain[anchor..], None, out);
+    }
+
+    /// Appends all but the last literals, and returns where they start.
+    fn encode_fast(&mut self, plain: &[u8], out: &mut Vec<u8>) -> usize {
+        let (mut anchor, mut at, mut misses) = (0, 0, 0);
+        while at + NO_MATCH < plain.len() {
+            let candidate = self.chains.insert(plain, at);
+            let end = plain.len() - TAIL;
+            let found = self
+                .chains
+                .longest(plain, at, end, candidate, Match::default(), 1);
+            if found.len < SHORTEST {
+                // What does not compress is passed over faster and faster.
+                misses += 1;
+                at += 1 + (misses >> 6);
+                continue;
+            }
+            put_sequence(&plain[anchor..at], Some(found), out);
+            at += found.len;
+            (anchor, misses) = (at, 0);
+            if at + NO_MATCH < plain.len() {
+                self.chains.insert(plain, at - 2);
+            }
+        }
+        anchor
+    }
+
+    /// Appends all but the last literals, and returns where they start.
+    fn encode_thoroughly(&mut self, plain: &[u8], out: &mut Vec<u8>) -> usize {
+        let (mut anchor, mut start) = (0, 0);
+        while start < plain.len() {
+            let end = plain.len().min(start + SEGMENT);
+            self.find_matches(plain, start, end);
+            let last = end == plain.len();
+            self.parse.weigh(end - start, last);
+            let next = self.parse.put(plain, start, anchor, out);
+            // Literals at the end of a segment belong to the next one's first match.
+            (anchor, start) = (next, end);
+        }
+        anchor
+    }
+
+    /// The longest match at each position of a segment, no longer than the segment.
+    fn find_matches(&mut self, plain: &[u8], start: usize, end: usize) {
+        let matches = &mut self.parse.matches;
+        matches.clear();
+        matches.resize(end - start, Match::default());
+        let most = end.min(plain.len().saturating_sub(TAIL));
+        let mut before = Match::default();
+        for (at, here) in (start..end.min((plain.len() + 1).saturating_sub(NO_MATCH))).zip(matches)
+        {
+            let candidate = self.chains.insert(plain, at);
+            let known = Match {
+                len: before.len.saturating_sub(1),
+                ..before
+            };
+            before = if chains::is_long_enough(known) {
+                known
+            } else {
+                let least = if known.len < SHORTEST {
+                    Match {
+                        distance: 0,
+                        len: SHORTEST - 1,
+                    }
+                } else {
+                    known
+                };
+                self.chains
+                    .longest(plain, at, most, candidate, least, self.depth)
+            };
+            if before.len >= SHORTEST && before.distance > 0 {
+                *here = before;
+            } else {
+                before = Match::default();
+            }
+        }
+    }
+}
+
+/// The cheapest way from each position of a segment to its end.
+#[derive(Debug, Default)]
+struct Parse {
+    matches: Vec<Match>,
+    /// Bytes for everything from a position on, when a match has just ended there.
+    costs: Vec<u32>,
+    /// The literals to put there, and the length of the match behind them (0 for none).
+    steps: Vec<(u32, u32)>,
+    /// Matches that could be the next one, the nearest last. The farther ones are cheaper.
+    next: Vec<Candidate>,
+}
+
+/// A match that literals could lead to.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    at: usize,
+    len: u32,
+    /// Bytes from the match on, plus the position, so that literals on the way are counted.
+    cost: u32,
+}
+
+/// Literals that fit in a token, and in a token and one byte.
+const SHORT_RUN: usize = 14;
+const MIDDLE_RUN: usize = SHORT_RUN + 255;
+
+/// The longest match whose length fits in a token.
+const SHORT_MATCH: usize = 18;
+
+impl Parse {
+    /// Works out costs and steps for the first `len` positions. `last` says that the block ends behind them.
+    fn weigh(&mut self, len: usize, last: bool) {
+        self.costs.clear();
+        self.costs.resize(len + 1, 0);
+        self.steps.clear();
+        self.steps.resize(len + 1, (0, 0));
+        self.next.clear();
+        let (mut short, mut middle) = (0, 0);
+        for at in (0..len).rev() {
+            if self.matches[at].len >= SHORTEST {
+                let candidate = self.candidate(at);
+                while self
+                    .next
+                    .last()
+                    .is_some_and(|next| next.cost >= candidate.cost)
+                {
+                    self.next.pop();
+                }
+                self.next.push(candidate);
+                short = short.min(self.next.len() - 1);
+                middle = middle.min(self.next.len() - 1);
+            }
+            let run = |next: &Candidate| next.at - at;
+            while self
+                .next
+                .get(short)
+                .is_some_and(|next| run(next) > SHORT_RUN)
+            {
+                short += 1;
+            }
+            while self
+                .next
+                .get(middle)
+                .is_some_and(|next| run(next) > MIDDLE_RUN)
+            {
+                middle += 1;
+            }
+            let rest = len - at;
+            let token = if last { 1 + more_bytes(rest, 15) } else { 0 };
+            let mut best = (token + small(rest), (small(rest), 0));
+            let nearest = self.next.len().wrapping_sub(1);
+            for next in [short, middle, nearest]
+                .into_iter()
+                .filter_map(|i| self.next.get(i))
+            {
+                let cost = 1 + more_bytes(run(next), 15) + next.cost - small(at);
+                if cost < best.0 {
+                    best = (cost, (small(run(next)), next.len));
+                }
+            }
+            (self.costs[at], self.steps[at]) = best;
+        }
+    }
+
+    /// The match at `at`, in the form that is cheapest: as long as it can be, or a little shorter.
+    fn candidate(&self, at: usize) -> Candidate {
+        let longest = self.matches[at].len;
+        let cost = |len: usize| 2 + more_bytes(len - SHORTEST, 15) + self.costs[at + len];
+        let (mut best, mut best_cost) = (longest, cost(longest));
+        let shorter = (SHORTEST.max(longest.saturating_sub(3))..longest).rev();
+        for len in shorter.chain((longest > SHORT_MATCH).then_some(SHORT_MATCH)) {
+            let cost = cost(len);
+            if cost < best_cost {
+                (best, best_cost) = (len, cost);
+            }
+        }
+        Candidate {
+            at,
+            len: small(best),
+            cost: best_cost + small(at),
+        }
+    }
+
+    /// Appends the sequences of a segment; literals from `anchor` on wait. Returns where the last match ends.
+    fn put(&self, plain: &[u8], start: usize, anchor: usize, out: &mut Vec<u8>) -> usize {
+        let (mut anchor, mut at) = (anchor, 0);
+        loop {
+            let (literals, len) = self.steps[at];
+            at += literals as usize;
+            if len == 0 {
+                return anchor;
+            }
+            let found = Match {
+                len: len as usize,
+                ..self.matches[at]
+            };
+            put_sequence(&plain[anchor..start + at], Some(found), out);
+            at += found.len;
+            anchor = start + at;
+        }
+    }
+}
+
+/// Bytes that a length needs behind its four bits in the token.
+fn more_bytes(length: usize, in_token: usize) -> u32 {
+    match length.checked_sub(in_token) {
+        None => 0,
+        Some(rest) => small(rest / 255 + 1),
+    }
+}
+
+/// A length inside a segment, or its cost.
+fn small(n: usize) -> u32 {
+    u32::try_from(n).expect("it is at most a block")
+}
+
+/// Appends literals and the match behind them; the last sequence has none.
+fn put_sequence(literals: &[u8], found: Option<Match>, out: &mut Vec<u8>) {
+    let matched = found.map_or(0, |found| found.len - SHORTEST);
+    let nibble = |length: usize| u8::try_from(length.min(15)).expect("it is at most 15");
+    out.push(nibble(literals.len()) << 4 | nibble(matched));
+    put_length(literals.len(), out);
+    out.extend_from_slice(literals);
+    if let Some(found) = found {
+        debug_assert!(found.distance < WINDOW);
+        let distance = u16::try_from(found.distance).expect("it is inside the window");
+        out.extend_from_slice(&distance.to_le_bytes());
+        put_length(matched, out);
+    }
+}
+
+fn put_length(length: usize, out: &mut Vec<u8>) {
+    if let Some(mut rest) = length.checked_sub(15) {
+        while rest >= 255 {
+            out.push(255);
+            rest -= 255;
+        }
+        out.push(u8::try_from(rest).expect("it is below 255"));
+    }
+}
