@@ -7,6 +7,7 @@ use crate::{Error, ErrorKind, Result};
 mod arguments;
 mod background;
 mod cat;
+mod convert;
 mod formats;
 mod info;
 mod label;
@@ -50,6 +51,7 @@ fn run(command: Command) -> Result<Exit> {
         Command::Umount(arguments) => Ok(umount::run(&arguments)),
         Command::Info(arguments) => info::run(&arguments),
         Command::Cat(arguments) => cat::run(&arguments),
+        Command::Convert(arguments) => convert::run(&arguments),
         Command::Formats(arguments) => formats::run(&arguments),
         Command::Completions { shell } => man::completions(shell),
         Command::Man => man::page(),

@@ -26,7 +26,7 @@
 //! ```
 
 use std::{
-    fmt, fs,
+    fmt,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
@@ -167,11 +167,37 @@ pub struct Report {
     origin: Origin,
 }
 
+/// A source whose output was there already.
+#[derive(Clone, Debug)]
+pub struct Existed {
+    origin: Origin,
+    verified: bool,
+}
+
+impl Existed {
+    /// For the open image at `source`; `verified` says whether the output was compared with it.
+    ///
+    /// # Errors
+    /// `Io` when a file of the source cannot be inspected.
+    pub fn new(source: &Path, image: &Image, verified: bool) -> Result<Self> {
+        let origin = Origin::of(source, image)?;
+        Ok(Self { origin, verified })
+    }
+
+    /// Deletes the files of the source, if they are still the ones that they were.
+    ///
+    /// # Errors
+    /// `Usage` when the output was not compared; `Io` when a file changed, or cannot be deleted.
+    pub fn delete_sources(&self) -> Result<()> {
+        self.origin.delete(self.verified)
+    }
+}
+
 /// Converts the image at `source` into a new file at `output`, or several for a split set.
 ///
 /// # Errors
-/// What opening and reading the source report; `Usage` when the target cannot hold what is wished for, or a file is
-/// in the way; `Io` when the output cannot be written, the source changed meanwhile, or [`Watch::stops`]; `Corrupt`
+/// What opening and reading the source report; `Usage` when the target cannot hold what is wished for; `Io` when
+/// a file is in the way, the output cannot be written, the source changed meanwhile, or [`Watch::stops`]; `Corrupt`
 /// when the output, read back, is not the source. No output is left then, and the source is as it was.
 pub fn file(
     source: &Path,
@@ -181,10 +207,11 @@ pub fn file(
 ) -> Result<Report> {
     if settings.existing == Existing::Keep && output.symlink_metadata().is_ok() {
         let message = "the output is there already; --force replaces it";
-        return Err(Error::new(ErrorKind::Usage, message).in_file(output));
+        return Err(Error::new(ErrorKind::Io, message).in_file(output));
     }
     let image = open(source, &|| watch.password(source))?;
     let origin = Origin::of(source, &image)?;
+    origin.check_other_than(output)?;
     let pack = settings.target.prepare(image.size(), &settings.wish)?;
     for note in pack.notes() {
         watch.note(&note);
@@ -211,6 +238,9 @@ pub fn file(
     }
     origin.check_unchanged()?;
     let stored_size = written.len();
+    for place in written.places() {
+        origin.check_other_than(&place)?;
+    }
     let files = written.move_into_place(settings.existing)?;
     Ok(Report {
         files,
@@ -225,7 +255,10 @@ pub fn file(
 }
 
 /// Opens an image for being read once, from front to end.
-fn open(path: &Path, password: &dyn Fn() -> Result<Option<Password>>) -> Result<Image> {
+///
+/// # Errors
+/// Those of [`Image::open`].
+pub fn open(path: &Path, password: &dyn Fn() -> Result<Option<Password>>) -> Result<Image> {
     Image::open(path, Arc::new(BlockCache::new(CACHE)), password)
 }
 
@@ -235,16 +268,7 @@ impl Report {
     /// # Errors
     /// `Usage` when the output was not read back and compared; `Io` when a file changed, or cannot be deleted.
     pub fn delete_sources(&self) -> Result<()> {
-        if !self.verified {
-            let message = "a source is deleted only after its output was read back and compared";
-            return Err(Error::new(ErrorKind::Usage, message));
-        }
-        self.origin.check_unchanged()?;
-        for path in &self.sources {
-            fs::remove_file(path)
-                .map_err(|e| Error::io(e, "cannot delete the source").in_file(path))?;
-        }
-        Ok(())
+        self.origin.delete(self.verified)
     }
 }
 

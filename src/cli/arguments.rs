@@ -7,7 +7,9 @@ use clap::{
 };
 
 use super::{
-    Exit, exit_of,
+    Exit,
+    convert::ConvertArguments,
+    exit_of,
     log::Verbosity,
     options::{self, OptionFlags, Sloppiness},
     plan::{Mode, Request},
@@ -40,7 +42,9 @@ pub(super) enum Command {
     Info(InfoArguments),
     /// Write an image's plain bytes to stdout.
     Cat(CatArguments),
-    /// List the formats that plainiso reads.
+    /// Write images in another format.
+    Convert(Box<ConvertArguments>),
+    /// List the formats that plainiso reads and writes.
     Formats(FormatsArguments),
     /// Print a completion script for a shell.
     Completions {

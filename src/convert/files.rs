@@ -189,17 +189,22 @@ impl Written {
         self.len
     }
 
-    /// Gives the files their final names, the first one last: it stands for the whole set.
-    ///
-    /// # Errors
-    /// `Usage` when a file came to stand in the way, `Io` when they cannot be moved.
-    pub(super) fn move_into_place(self, existing: Existing) -> Result<Vec<PathBuf>> {
-        let folder = folder_of(&self.output).to_path_buf();
+    /// Where the files are to stand.
+    pub(super) fn places(&self) -> Vec<PathBuf> {
+        let folder = folder_of(&self.output);
         let names = self
             .paths
             .iter()
             .map(|path| path.file_name().expect("each has a name"));
-        let places: Vec<PathBuf> = names.map(|name| folder.join(name)).collect();
+        names.map(|name| folder.join(name)).collect()
+    }
+
+    /// Gives the files their final names, the first one last: it stands for the whole set.
+    ///
+    /// # Errors
+    /// `Io` when a file came to stand in the way, or they cannot be moved.
+    pub(super) fn move_into_place(self, existing: Existing) -> Result<Vec<PathBuf>> {
+        let places = self.places();
         let pairs = self.paths.iter().zip(&places).rev();
         for (number, (from, to)) in pairs.enumerate() {
             if let Err(err) = rename(from, to, existing) {
@@ -209,7 +214,7 @@ impl Written {
                 return Err(err);
             }
         }
-        sync_folder(&folder)?;
+        sync_folder(folder_of(&self.output))?;
         Ok(places)
     }
 }
@@ -224,7 +229,7 @@ fn rename(from: &Path, to: &Path, existing: Existing) -> Result<()> {
         Ok(()) => Ok(()),
         Err(_) if to.symlink_metadata().is_ok() => {
             let message = "a file came to stand where the output goes; --force replaces it";
-            Err(Error::new(ErrorKind::Usage, message).in_file(to))
+            Err(Error::new(ErrorKind::Io, message).in_file(to))
         }
         Err(_) => fs::rename(from, to).map_err(cannot),
     }

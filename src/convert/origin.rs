@@ -52,9 +52,39 @@ impl Origin {
     pub(super) fn check_unchanged(&self) -> Result<()> {
         for (path, stamp) in &self.0 {
             if Stamp::of(path)? != *stamp {
-                let message = "the source changed while it was read; nothing was written";
+                let message = "the source changed while it was read; the output was removed";
                 return Err(Error::new(ErrorKind::Io, message).in_file(path));
             }
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// `Usage` when what stands at `output` is one of the files.
+    pub(super) fn check_other_than(&self, output: &Path) -> Result<()> {
+        let Ok(there) = fs::metadata(output).map(|stat| (stat.dev(), stat.ino())) else {
+            return Ok(());
+        };
+        if self.0.iter().any(|(_, stamp)| stamp.file == there) {
+            let message = "the output would replace its own source; give another name with -o";
+            return Err(Error::new(ErrorKind::Usage, message).in_file(output));
+        }
+        Ok(())
+    }
+
+    /// Deletes the files, if they are what they were and the output was compared with them.
+    ///
+    /// # Errors
+    /// `Usage` when it was not, `Io` when a file changed or cannot be deleted.
+    pub(super) fn delete(&self, compared: bool) -> Result<()> {
+        if !compared {
+            let message = "a source is deleted only after its output was read back and compared";
+            return Err(Error::new(ErrorKind::Usage, message));
+        }
+        self.check_unchanged()?;
+        for (path, _) in &self.0 {
+            let deleted = fs::remove_file(path);
+            deleted.map_err(|e| Error::io(e, "cannot delete the source").in_file(path))?;
         }
         Ok(())
     }
