@@ -11,6 +11,8 @@ mod inflate;
 mod lz4;
 mod lzo;
 mod method;
+#[cfg(test)]
+mod samples;
 mod wide;
 
 pub use method::{Encoder, Level, Method};

@@ -77,30 +77,39 @@ impl Chains {
         known: Match,
         depth: u32,
     ) -> Match {
-        let (mut best, mut candidate) = (known, candidate);
-        let plain = &plain[..end];
+        let (plain, mut best) = (&plain[..end], known);
+        let mut from = candidate.unwrap_or(at);
+        let Some(mut wanted) = last_four(plain, at, best.len) else {
+            return best;
+        };
         for _ in 0..depth {
-            let Some(from) = candidate.filter(|from| at - from < WINDOW) else {
+            if from >= at || at - from >= WINDOW {
                 break;
-            };
-            let Some(&next) = plain.get(at + best.len) else {
-                break;
-            };
-            if plain[from + best.len] == next {
+            }
+            // What differs there cannot be longer; in the first four bytes it only shares the hash.
+            if last_four(plain, from, best.len) == Some(wanted) {
                 let len = wide::common(plain, from, at);
                 if len > best.len {
                     let distance = at - from;
                     best = Match { distance, len };
-                    if len >= LONG_ENOUGH {
-                        break;
+                    match last_four(plain, at, len) {
+                        Some(four) if len < LONG_ENOUGH => wanted = four,
+                        _ => break,
                     }
                 }
             }
-            let before = self.previous[self.slot(from)];
-            candidate = (before != NONE && (before as usize) < from).then_some(before as usize);
+            from = self.previous[self.slot(from)] as usize;
         }
         best
     }
+}
+
+/// The four bytes with which a match from `at` on would become longer than `len`.
+#[inline]
+fn last_four(plain: &[u8], at: usize, len: usize) -> Option<u32> {
+    let end = at + len.max(SHORTEST - 1) + 1;
+    let four = plain.get(end - 4..end)?.try_into().ok()?;
+    Some(u32::from_le_bytes(four))
 }
 
 /// Whether a match needs no search for a longer one.

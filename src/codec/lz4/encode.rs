@@ -37,11 +37,8 @@ impl Encoder {
 
     /// Looks at more places the higher the level.
     pub(in crate::codec) fn thorough(level: Level) -> Self {
-        let depth = match level.number() {
-            level @ 0..=4 => 4 << level,
-            level @ 5..=12 => 8 * u32::from(level),
-            _ => 4096,
-        };
+        const DEPTHS: [u32; 14] = [1, 2, 4, 6, 8, 12, 16, 24, 32, 40, 56, 128, 512, 4096];
+        let depth = DEPTHS[usize::from(level.number())];
         Self {
             depth,
             ..Self::default()
@@ -201,18 +198,21 @@ impl Parse {
             {
                 middle += 1;
             }
-            let rest = len - at;
-            let token = if last { 1 + more_bytes(rest, 15) } else { 0 };
-            let mut best = (token + small(rest), (small(rest), 0));
-            let nearest = self.next.len().wrapping_sub(1);
-            for next in [short, middle, nearest]
-                .into_iter()
-                .filter_map(|i| self.next.get(i))
-            {
-                let cost = 1 + more_bytes(run(next), 15) + next.cost - small(at);
+            let rest = small(len - at);
+            let mut best = (rest + tail_token(len - at, last), (rest, 0));
+            let mut consider = |next: &Candidate, token: u32| {
+                let cost = token + next.cost - small(at);
                 if cost < best.0 {
                     best = (cost, (small(run(next)), next.len));
                 }
+            };
+            if let Some(next) = self.next.get(short) {
+                consider(next, 1);
+            }
+            match (self.next.get(middle), self.next.last()) {
+                (Some(next), _) if middle < short => consider(next, 2),
+                (None, Some(next)) => consider(next, 1 + more_bytes(run(next), 15)),
+                _ => {}
             }
             (self.costs[at], self.steps[at]) = best;
         }
@@ -257,6 +257,15 @@ impl Parse {
     }
 }
 
+/// Bytes for literals up to the end, besides themselves. In an inner segment the next one counts them.
+fn tail_token(literals: usize, last: bool) -> u32 {
+    if last {
+        1 + more_bytes(literals, 15)
+    } else {
+        0
+    }
+}
+
 /// Bytes that a length needs behind its four bits in the token.
 fn more_bytes(length: usize, in_token: usize) -> u32 {
     match length.checked_sub(in_token) {
@@ -292,5 +301,103 @@ fn put_length(length: usize, out: &mut Vec<u8>) {
             rest -= 255;
         }
         out.push(u8::try_from(rest).expect("it is below 255"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::codec::samples::sample;
+
+    fn encoders() -> impl Iterator<Item = Encoder> {
+        let levels = [0, 3, 10, 12]
+            .into_iter()
+            .map(|level| Level::new(level).unwrap());
+        let thorough = levels.chain([Level::MAX]).map(Encoder::thorough);
+        thorough.chain([Encoder::fast()])
+    }
+
+    /// Where the last match starts and how many literals end the block, by the block's own tokens.
+    fn end_of(block: &[u8]) -> (usize, usize) {
+        let (mut at, mut plain, mut last_match) = (0, 0, 0);
+        loop {
+            let token = block[at];
+            at += 1;
+            let mut length = |nibble: u8| {
+                let mut length = usize::from(nibble);
+                while nibble == 15 {
+                    at += 1;
+                    length += usize::from(block[at - 1]);
+                    if block[at - 1] != 255 {
+                        break;
+                    }
+                }
+                length
+            };
+            let literals = length(token >> 4);
+            at += literals;
+            plain += literals;
+            if at == block.len() {
+                return (last_match, literals);
+            }
+            last_match = plain;
+            at += 2;
+            let mut length = usize::from(token & 15);
+            while token & 15 == 15 {
+                at += 1;
+                length += usize::from(block[at - 1]);
+                if block[at - 1] != 255 {
+                    break;
+                }
+            }
+            plain += length + SHORTEST;
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn another_decoder_reads_every_block(plain in sample(9000)) {
+            for mut encoder in encoders() {
+                let mut block = Vec::new();
+                encoder.encode(&plain, &mut block);
+                prop_assert!(lz4_flex::block::decompress(&block, plain.len()).unwrap() == plain);
+                let (last_match, literals) = end_of(&block);
+                prop_assert!(last_match == 0 || literals >= TAIL);
+                prop_assert!(last_match == 0 || last_match + NO_MATCH <= plain.len());
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_of_many_segments_are_read_and_matched_across_them() {
+        let piece: Vec<u8> = (0..60_000_u32)
+            .map(|i| (i.wrapping_mul(i) >> 9) as u8)
+            .collect();
+        let plain = piece.repeat(5);
+        for mut encoder in encoders() {
+            let mut block = Vec::new();
+            encoder.encode(&plain, &mut block);
+            assert!(lz4_flex::block::decompress(&block, plain.len()).unwrap() == plain);
+            assert!(block.len() < piece.len() * 11 / 10, "{}", block.len());
+        }
+    }
+
+    #[test]
+    fn the_more_an_encoder_looks_the_smaller_the_block() {
+        let plain: Vec<u8> = (0..40_000_u32)
+            .map(|i| b"etaoin shrdlu"[(i.wrapping_mul(2_654_435_761) >> 20) as usize % 13])
+            .collect();
+        let len = |encoder: &mut Encoder| {
+            let mut block = Vec::new();
+            encoder.encode(&plain, &mut block);
+            block.len()
+        };
+        let lens: Vec<usize> = encoders().map(|mut encoder| len(&mut encoder)).collect();
+        assert!(
+            lens[4] <= lens[2] && lens[2] < lens[0] && lens[0] < lens[5],
+            "{lens:?}"
+        );
     }
 }

@@ -130,3 +130,25 @@ fn put_length(length: usize, out: &mut Vec<u8>) {
     }
     out.push(u8::try_from(rest).expect("it is at most 255"));
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::codec::samples::sample;
+
+    proptest! {
+        #[test]
+        fn another_decoder_reads_every_stream(plain in sample(16_384)) {
+            for level in [0, 10] {
+                let mut stream = Vec::new();
+                Encoder::new(Level::new(level).unwrap()).encode(&plain, &mut stream);
+                prop_assert!(lzokay_native::decompress_all(&stream, None).unwrap() == plain);
+                let mut back = vec![0; plain.len()];
+                prop_assert_eq!(crate::codec::lzo::decode(&stream, &mut back), Ok(plain.len()));
+                prop_assert!(back == plain);
+            }
+        }
+    }
+}
