@@ -319,24 +319,28 @@ mod tests {
         thorough.chain([Encoder::fast()])
     }
 
-    /// Where the last match starts and how many literals end the block, by the block's own tokens.
+    /// A length that starts in a token's four bits.
+    fn length(block: &[u8], at: &mut usize, nibble: u8) -> usize {
+        let mut length = usize::from(nibble);
+        if nibble == 15 {
+            loop {
+                *at += 1;
+                length += usize::from(block[*at - 1]);
+                if block[*at - 1] != 255 {
+                    break;
+                }
+            }
+        }
+        length
+    }
+
+    /// Where the last match starts, and how many literals end the block.
     fn end_of(block: &[u8]) -> (usize, usize) {
         let (mut at, mut plain, mut last_match) = (0, 0, 0);
         loop {
             let token = block[at];
             at += 1;
-            let mut length = |nibble: u8| {
-                let mut length = usize::from(nibble);
-                while nibble == 15 {
-                    at += 1;
-                    length += usize::from(block[at - 1]);
-                    if block[at - 1] != 255 {
-                        break;
-                    }
-                }
-                length
-            };
-            let literals = length(token >> 4);
+            let literals = length(block, &mut at, token >> 4);
             at += literals;
             plain += literals;
             if at == block.len() {
@@ -344,15 +348,7 @@ mod tests {
             }
             last_match = plain;
             at += 2;
-            let mut length = usize::from(token & 15);
-            while token & 15 == 15 {
-                at += 1;
-                length += usize::from(block[at - 1]);
-                if block[at - 1] != 255 {
-                    break;
-                }
-            }
-            plain += length + SHORTEST;
+            plain += length(block, &mut at, token & 15) + SHORTEST;
         }
     }
 
