@@ -224,11 +224,11 @@ fn an_output_that_is_not_what_its_source_becomes_is_neither_skipped_nor_replaced
         (b"short".to_vec(), "its first bytes are shor"),
         (disc(50, 1), "it is iso"),
         (
-            fs::read(packed(&folder, disc(51, 1))).unwrap(),
+            fs::read(packed(&folder, &disc(51, 1))).unwrap(),
             "it holds 104448 bytes",
         ),
         (
-            cut(fs::read(packed(&folder, disc(50, 1))).unwrap()),
+            cut(fs::read(packed(&folder, &disc(50, 1))).unwrap()),
             "the file ends inside the block",
         ),
     ] {
@@ -246,7 +246,7 @@ fn an_output_that_is_not_what_its_source_becomes_is_neither_skipped_nor_replaced
         assert!(plain_of(&input.join("ps2/b.zso")) == disc(60, 2));
     }
     // Of the right size and sound, but another image: only comparing tells, and then nothing is deleted.
-    fs::copy(packed(&folder, disc(50, 8)), input.join("a.zso")).unwrap();
+    fs::copy(packed(&folder, &disc(50, 8)), input.join("a.zso")).unwrap();
     let output = convert(
         folder.path(),
         &["in", "--to", "zso", "-r", "--delete-source"],
@@ -259,8 +259,8 @@ fn an_output_that_is_not_what_its_source_becomes_is_neither_skipped_nor_replaced
     assert!(input.join("a.iso").exists());
 }
 
-fn packed(folder: &TempDir, plain: Vec<u8>) -> std::path::PathBuf {
-    write(folder, "x.iso", &plain);
+fn packed(folder: &TempDir, plain: &[u8]) -> std::path::PathBuf {
+    write(folder, "x.iso", plain);
     let output = convert(folder.path(), &["x.iso", "-o", "x.zso", "--force"]);
     assert_eq!(output.status.code(), Some(0));
     folder.path().join("x.zso")
@@ -278,7 +278,11 @@ fn cut(mut file: Vec<u8>) -> Vec<u8> {
 #[test]
 fn two_images_that_would_become_one_file_are_not_mixed_up() {
     let folder = library();
-    fs::copy(packed(&folder, disc(50, 9)), folder.path().join("in/a.zso")).unwrap();
+    fs::copy(
+        packed(&folder, &disc(50, 9)),
+        folder.path().join("in/a.zso"),
+    )
+    .unwrap();
     let output = convert(folder.path(), &["in", "-o", "out", "--to", "cso", "-r"]);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");

@@ -6,10 +6,10 @@ use libdeflater::{CompressionError, CompressionLvl, Compressor};
 
 use crate::codec::Level;
 
-pub(in crate::codec) struct Encoder(Compressor);
+pub(super) struct Libdeflate(Compressor);
 
-impl Encoder {
-    pub(in crate::codec) fn new(level: Level) -> Self {
+impl Libdeflate {
+    pub(super) fn new(level: Level) -> Self {
         let level = CompressionLvl::new(i32::from(level.number().min(12)));
         Self(Compressor::new(
             level.expect("libdeflate has levels 0 to 12"),
@@ -17,13 +17,13 @@ impl Encoder {
     }
 
     /// Appends raw deflate.
-    pub(in crate::codec) fn deflate(&mut self, plain: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn deflate(&mut self, plain: &[u8], out: &mut Vec<u8>) {
         let bound = self.0.deflate_compress_bound(plain.len());
         append(out, bound, |room| self.0.deflate_compress(plain, room));
     }
 
     /// Appends a zlib stream.
-    pub(in crate::codec) fn zlib(&mut self, plain: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn zlib(&mut self, plain: &[u8], out: &mut Vec<u8>) {
         let bound = self.0.zlib_compress_bound(plain.len());
         append(out, bound, |room| self.0.zlib_compress(plain, room));
     }
@@ -40,8 +40,8 @@ fn append(
     out.truncate(start + len);
 }
 
-impl fmt::Debug for Encoder {
+impl fmt::Debug for Libdeflate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Encoder(libdeflate)")
+        f.write_str("Libdeflate")
     }
 }
