@@ -9,6 +9,7 @@ pub(super) fn sections() -> Roff {
     let mut page = Roff::new();
     paragraphs(&mut page, "MOUNT OPTIONS", MOUNT_OPTIONS);
     paragraphs(&mut page, "WHAT THE MOUNT SHOWS", MOUNT);
+    paragraphs(&mut page, "CONVERTING", CONVERTING);
     entries(&mut page, "SIGNALS", SIGNALS);
     entries(&mut page, "EXIT STATUS", EXIT_STATUS);
     entries(&mut page, "ENVIRONMENT", ENVIRONMENT);
@@ -58,6 +59,14 @@ const MOUNT: &[&str] = &[
      else the one that --password-file or PLAINISO_PASSWORD gives. For a single image, plainiso asks on the terminal.",
 ];
 
+const CONVERTING: &[&str] = &[
+    "An output is written in a hidden folder beside its place, synced, and renamed when it is complete. Nothing is \
+     left when the program is interrupted, the disk is full, or the source changes while it is read. A file that is \
+     there already is kept unless --force is given; in folders, one that is what its source becomes is skipped.",
+    "What --for stands for: ps2 is zso in blocks of 2 KiB; psp is cso in blocks of 2 KiB by zlib; emulator is cso in \
+     blocks of 16 KiB; archive is cso in blocks of 256 KiB at the level max.",
+];
+
 const SIGNALS: Entries = &[
     (
         "SIGINT, SIGTERM",
@@ -65,6 +74,10 @@ const SIGNALS: Entries = &[
     ),
     ("SIGHUP", "Look at the sources again."),
     ("SIGUSR1", "Log statistics."),
+    (
+        "SIGINT, SIGTERM, SIGHUP to convert",
+        "Remove the unfinished output, and end with 1.",
+    ),
 ];
 
 const EXIT_STATUS: Entries = &[
@@ -133,6 +146,14 @@ const EXAMPLES: Entries = &[
     (
         "/srv/discs  /srv/plain  plainiso  ro,allow_other,nofail  0 0",
         "The same as a line of /etc/fstab; fuse.plainiso as type works without the link.",
+    ),
+    (
+        "plainiso convert Game.iso --for ps2",
+        "Write Game.zso for a PlayStation 2.",
+    ),
+    (
+        "plainiso convert -r ~/discs --to cso --delete-source",
+        "Pack a folder in place; each source goes when its output was compared with it.",
     ),
     (
         "plainiso cat Game.zso | sha256sum",
