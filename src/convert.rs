@@ -38,7 +38,7 @@ use crate::{
     cache::BlockCache,
     format::Password,
     image::Image,
-    pack::{Target, Wish},
+    pack::{Pack, Target, Wish},
 };
 
 mod compare;
@@ -50,7 +50,7 @@ mod sums;
 pub use compare::compare;
 pub use sums::{Sum, Sums};
 
-use files::Files;
+use files::{Files, Written};
 use origin::Origin;
 
 /// Decoded blocks of the source that are kept, for those that lie across two batches.
@@ -216,25 +216,11 @@ pub fn file(
     for note in pack.notes() {
         watch.note(&note);
     }
-    let mut files = Files::create(output)?;
-    watch.begin(Phase::Writing, image.size());
     let mut sums = Sums::new(settings.sum);
-    pipeline::run(
-        &image,
-        pack.as_ref(),
-        settings.jobs,
-        &mut files,
-        &mut sums,
-        watch,
-    )
-    .map_err(|err| err.in_file(source))?;
-    let written = files.sync()?;
+    let written = write(&image, pack.as_ref(), output, settings, &mut sums, watch)
+        .map_err(|err| err.in_file(source))?;
     if settings.verify {
-        watch.begin(Phase::Comparing, image.size());
-        let password = settings.wish.encryption.as_ref().map(|it| &it.password);
-        let password = || Ok(password.map(|bytes| Password::new(bytes.to_vec())));
-        let back = open(written.first(), &password).map_err(|err| err.in_context("read back"))?;
-        compare(&image, &back, settings.jobs, watch).map_err(|err| err.in_file(output))?;
+        check(&image, written.first(), settings, watch).map_err(|err| err.in_file(output))?;
     }
     origin.check_unchanged()?;
     let stored_size = written.len();
@@ -252,6 +238,30 @@ pub fn file(
         sum: sums.finish(),
         origin,
     })
+}
+
+/// Writes and syncs the output under its temporary name.
+fn write(
+    image: &Image,
+    pack: &dyn Pack,
+    output: &Path,
+    settings: &Settings,
+    sums: &mut Sums,
+    watch: &dyn Watch,
+) -> Result<Written> {
+    let mut files = Files::create(output)?;
+    watch.begin(Phase::Writing, image.size());
+    pipeline::run(image, pack, settings.jobs, &mut files, sums, watch)?;
+    files.sync()
+}
+
+/// Reads an output back, and compares it with the image.
+fn check(image: &Image, output: &Path, settings: &Settings, watch: &dyn Watch) -> Result<()> {
+    watch.begin(Phase::Comparing, image.size());
+    let encryption = settings.wish.encryption.as_ref();
+    let password = || Ok(encryption.map(|it| Password::new(it.password.to_vec())));
+    let back = open(output, &password).map_err(|err| err.in_context("read back"))?;
+    compare(image, &back, settings.jobs, watch)
 }
 
 /// Opens an image for being read once, from front to end.

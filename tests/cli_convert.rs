@@ -1,17 +1,11 @@
-//! `plainiso convert`, run as users run it, and ended as the world ends programs.
-
-#![allow(clippy::cast_possible_truncation)] // Test discs are small.
+//! `plainiso convert`, run as users run it.
 
 use std::{
     fs,
-    io::Read,
     path::Path,
-    process::{Child, Command, Output, Stdio},
-    thread,
-    time::Duration,
+    process::{Command, Output, Stdio},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -32,139 +26,6 @@ fn convert(folder: &Path, arguments: &[&str]) -> Output {
 
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
-}
-
-/// A conversion that takes seconds, in a process of its own.
-fn start_slow(folder: &Path) -> Child {
-    Command::new(PROGRAM)
-        .args(["convert", "a.iso", "-o", "a.cso", "-c", "12", "-j", "1"])
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-/// Waits until the output has been begun.
-fn wait_until_begun(folder: &Path) {
-    let is_begun = || {
-        names(folder)
-            .iter()
-            .any(|name| name.starts_with(".a.cso.part-"))
-    };
-    eventually("the output is begun", is_begun);
-}
-
-fn signal(child: &Child, signal: Signal) {
-    kill_process(Pid::from_child(child), signal).unwrap();
-}
-
-#[test]
-fn a_conversion_that_is_killed_leaves_nothing_under_the_final_name() {
-    let folder = TempDir::new().unwrap();
-    let plain = disc(20_000, 3);
-    write(&folder, "a.iso", &plain);
-    for delay in [0, 3, 10, 40, 150] {
-        let mut child = start_slow(folder.path());
-        wait_until_begun(folder.path());
-        thread::sleep(Duration::from_millis(delay));
-        signal(&child, Signal::KILL);
-        child.wait().unwrap();
-        let output = folder.path().join("a.cso");
-        // It may have been quicker than the signal; then it is whole.
-        assert!(!output.exists() || plain_of(&output) == plain);
-        let _ = fs::remove_file(output);
-        for name in names(folder.path())
-            .iter()
-            .filter(|name| name.starts_with('.'))
-        {
-            fs::remove_dir_all(folder.path().join(name)).unwrap();
-        }
-    }
-    assert!(fs::read(folder.path().join("a.iso")).unwrap() == plain);
-}
-
-#[test]
-fn a_conversion_that_is_interrupted_cleans_up_and_ends_with_1() {
-    for ending in [Signal::INT, Signal::TERM, Signal::HUP] {
-        let folder = TempDir::new().unwrap();
-        write(&folder, "a.iso", &disc(20_000, 3));
-        let mut child = start_slow(folder.path());
-        wait_until_begun(folder.path());
-        signal(&child, ending);
-        let status = child.wait().unwrap();
-        let mut said = String::new();
-        child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut said)
-            .unwrap();
-        assert_eq!(status.code(), Some(1), "{said}");
-        assert!(
-            said.contains("interrupted; the unfinished output was removed"),
-            "{said}"
-        );
-        assert_eq!(names(folder.path()), ["a.iso"]);
-    }
-}
-
-#[test]
-fn an_output_that_may_not_grow_is_removed() {
-    let folder = TempDir::new().unwrap();
-    write(&folder, "a.iso", &disc(2000, 3));
-    // The shell's limit is in units of 512 or 1024 bytes; an ignored signal stays ignored in the program.
-    let script = "trap '' XFSZ; ulimit -f 100; exec \"$0\" convert a.iso -o a.zso";
-    let output = Command::new("sh")
-        .args(["-c", script, PROGRAM])
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(
-        said.contains("a.zso: cannot write the output; it was removed"),
-        "{said}"
-    );
-    assert_eq!(names(folder.path()), ["a.iso"]);
-}
-
-/// A file system of its own, gone when dropped.
-struct SmallDisk(TempDir);
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = rustix::mount::unmount(self.0.path(), rustix::mount::UnmountFlags::DETACH);
-    }
-}
-
-#[test]
-fn a_full_disk_leaves_the_source_and_no_output() {
-    let place = TempDir::new().unwrap();
-    let flags = rustix::mount::MountFlags::empty();
-    let mounted = rustix::mount::mount("tmpfs", place.path(), "tmpfs", flags, c"size=600k");
-    if let Err(err) = mounted {
-        assert!(
-            !common::is_required(),
-            "no small disk can be mounted: {err}"
-        );
-        eprintln!("skipped: no small disk can be mounted: {err}");
-        return;
-    }
-    let disk = SmallDisk(place);
-    let folder = TempDir::new().unwrap();
-    write(&folder, "a.iso", &disc(2000, 3));
-    let output = disk.0.path().join("a.zso");
-    let output = convert(
-        folder.path(),
-        &["a.iso", "-o", output.to_str().unwrap(), "--delete-source"],
-    );
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("No space left on device"), "{said}");
-    assert_eq!(names(disk.0.path()), [""; 0]);
-    assert_eq!(names(folder.path()), ["a.iso"]);
 }
 
 /// A folder of images in a tree, with what is none.

@@ -1,6 +1,7 @@
 //! Discs to convert, and what came of them.
 
 #![allow(dead_code)] // Each test crate uses a part of it.
+#![allow(clippy::cast_possible_truncation)] // Test discs are small.
 
 use std::{
     fs,

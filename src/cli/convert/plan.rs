@@ -49,29 +49,13 @@ pub(super) fn jobs(
             return Err(Error::new(ErrorKind::Usage, message).in_file(input));
         }
     }
-    let into_folder = match &arguments.output {
-        Some(output) => {
-            output.is_dir()
-                || arguments.inputs.len() > 1
-                || arguments.inputs[0].is_dir()
-                || output.as_os_str().to_string_lossy().ends_with('/')
-        }
-        None => false,
-    };
     for input in &arguments.inputs {
         if input.is_dir() {
             let base = arguments.output.as_deref().unwrap_or(input);
             walk(input, base, target, &mut jobs, &mut failures);
             continue;
         }
-        let output = match &arguments.output {
-            Some(folder) if into_folder => {
-                let name = input.file_name().unwrap_or_default();
-                with_extension(&folder.join(name), target.extension)
-            }
-            Some(file) => file.clone(),
-            None => with_extension(input, target.extension),
-        };
+        let output = output_of(input, arguments, target);
         let source = input.clone();
         jobs.push(Job {
             source,
@@ -81,6 +65,21 @@ pub(super) fn jobs(
     }
     refuse_clashes(&mut jobs, &mut failures);
     Ok((jobs, failures))
+}
+
+/// Where an image goes that the user named.
+fn output_of(input: &Path, arguments: &ConvertArguments, target: &Target) -> PathBuf {
+    let Some(output) = &arguments.output else {
+        return with_extension(input, target.extension);
+    };
+    let is_folder = output.is_dir()
+        || arguments.inputs.len() > 1
+        || output.as_os_str().as_encoded_bytes().ends_with(b"/");
+    if is_folder {
+        let name = input.file_name().unwrap_or_default();
+        return with_extension(&output.join(name), target.extension);
+    }
+    output.clone()
 }
 
 /// Two images of one name cannot both become one file: the first one does.
