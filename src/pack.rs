@@ -139,13 +139,23 @@ impl Target {
     }
 
     fn method(&self, wished: Option<Method>) -> Result<Method> {
-        let method = wished.unwrap_or(self.methods[0]);
-        if self.methods.contains(&method) {
-            return Ok(method);
+        match wished {
+            None => Ok(self.methods[0]),
+            Some(method) => self.method_named(method.name()),
         }
-        let can: Vec<&str> = self.methods.iter().map(|method| method.name()).collect();
-        let (can, method) = (can.join(", "), method.name());
-        Err(self.refuse(&format!("cannot hold {method}; it can hold {can}")))
+    }
+
+    /// The method of that name.
+    ///
+    /// # Errors
+    /// `Usage` when the format cannot hold it; it says what it can.
+    pub fn method_named(&self, name: &str) -> Result<Method> {
+        let found = self.methods.iter().find(|method| method.name() == name);
+        found.copied().ok_or_else(|| {
+            let can: Vec<&str> = self.methods.iter().map(|method| method.name()).collect();
+            let (can, name) = (can.join(", "), name.escape_debug());
+            self.refuse(&format!("cannot hold {name}; it can hold {can}"))
+        })
     }
 
     fn align_shift(&self, wished: Option<u32>) -> Result<u8> {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 mod common;
@@ -300,7 +301,7 @@ fn what_does_not_fit_together_is_a_usage_error() {
         (&["in", "--to", "zso"], "this is a folder; --recursive"),
         (
             &["in/a.iso", "--to", "zso", "-m", "zstd"],
-            "no format has it",
+            "zso cannot hold zstd; it can hold lz4hc, lz4",
         ),
         (
             &["in/a.iso", "--to", "zso", "-c", "13"],
@@ -335,4 +336,46 @@ fn a_reader_of_the_lines_that_goes_away_does_not_stop_the_work() {
     eventually("all are there", || {
         folder.path().join("out/ps2/deep/c.zso").exists()
     });
+}
+
+#[test]
+fn images_by_foreign_tools_are_converted() {
+    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let folder = TempDir::new().unwrap();
+    let input = library.join("library");
+    let output = convert(
+        folder.path(),
+        &[
+            input.to_str().unwrap(),
+            "-o",
+            "out",
+            "-r",
+            "--to",
+            "zso",
+            "--verify",
+        ],
+    );
+    // One of them is damaged.
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    let manifest = fs::read_to_string(library.join("manifest.tsv")).unwrap();
+    let mut converted = 0;
+    for line in manifest.lines().skip(1) {
+        let columns: Vec<&str> = line.split('\t').collect();
+        let path = folder
+            .path()
+            .join("out")
+            .join(columns[0])
+            .with_extension("zso");
+        if columns[3] == "damaged" {
+            assert!(!path.exists());
+            continue;
+        }
+        let digest = Sha256::digest(plain_of(&path));
+        let sum = digest
+            .iter()
+            .fold(String::new(), |sum, byte| format!("{sum}{byte:02x}"));
+        assert_eq!(sum, columns[3], "{}", columns[0]);
+        converted += 1;
+    }
+    assert!(converted >= 10);
 }

@@ -22,17 +22,6 @@ pub enum Method {
 }
 
 impl Method {
-    /// All of them.
-    pub const ALL: &'static [Method] = &[
-        Method::Stored,
-        Method::Deflate,
-        Method::Zlib,
-        Method::Lz4,
-        Method::Lz4hc,
-        Method::Bzip2,
-        Method::Lzo,
-    ];
-
     /// The name by which it is asked for.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -40,8 +40,8 @@ pub(in crate::cli) struct ConvertArguments {
     #[arg(short = 'c', long, value_name = "LEVEL", value_parser = level)]
     level: Option<Level>,
     /// How to compress: deflate, zlib, lz4, lz4hc, bzip2 or lzo, where the format has it.
-    #[arg(short, long, value_name = "METHOD", value_parser = method)]
-    method: Option<Method>,
+    #[arg(short, long, value_name = "METHOD")]
+    method: Option<String>,
     /// Threads that compress. The default is one for each processor.
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
@@ -161,13 +161,13 @@ impl ConvertArguments {
         let block_size = self
             .block_size
             .map(|size| u32::try_from(size).unwrap_or(u32::MAX));
+        let method = self.method.as_deref();
+        let method = method.map(|name| target.method_named(name)).transpose()?;
         Ok(Settings {
             target,
             wish: Wish {
                 block_size: block_size.or(preset.as_ref().map(|preset| preset.block_size)),
-                method: self
-                    .method
-                    .or(preset.as_ref().and_then(|preset| preset.method)),
+                method: method.or(preset.as_ref().and_then(|preset| preset.method)),
                 level: level.unwrap_or_default(),
                 align: self
                     .align
@@ -261,16 +261,6 @@ fn level(text: &str) -> std::result::Result<Level, String> {
             level.ok_or_else(|| "it is not fast, max, or a number from 0 to 12".into())
         }
     }
-}
-
-fn method(text: &str) -> std::result::Result<Method, String> {
-    let found = Method::ALL.iter().find(|method| method.name() == text);
-    let names: Vec<_> = Method::ALL.iter().map(|method| method.name()).collect();
-    let unknown = || {
-        let names = names.join(", ");
-        format!("no format has it; the methods are {names}")
-    };
-    found.copied().ok_or_else(unknown)
 }
 
 #[cfg(test)]
