@@ -292,6 +292,6 @@ impl fmt::Debug for dyn Watch + '_ {
 fn interrupted() -> Error {
     Error::new(
         ErrorKind::Io,
-        "interrupted; the unfinished output was removed and the source left as it was",
+        "interrupted; no unfinished output is left, and the source is as it was",
     )
 }

@@ -100,7 +100,7 @@ fn a_conversion_that_is_interrupted_cleans_up_and_ends_with_1() {
             .unwrap();
         assert_eq!(status.code(), Some(1), "{said}");
         assert!(
-            said.contains("interrupted; the unfinished output was removed"),
+            said.contains("interrupted; no unfinished output is left"),
             "{said}"
         );
         assert_eq!(names(folder.path()), ["a.iso"]);

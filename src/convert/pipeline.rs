@@ -119,6 +119,7 @@ fn encode_batches(
     done: &Sender<Result<Batch>>,
     watch: &dyn Watch,
 ) {
+    let _alarm = Alarm(done);
     let mut encoder = Remembering {
         encoder: pack.encoder(),
         zeroes: None,
@@ -132,6 +133,18 @@ fn encode_batches(
         };
         if done.send(filled.map(|()| batch)).is_err() {
             return;
+        }
+    }
+}
+
+/// Ends the run when its worker panics: the writer would wait for that worker's batch for ever.
+struct Alarm<'a>(&'a Sender<Result<Batch>>);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            // The panic itself goes on when all workers have ended.
+            let _ = self.0.send(Err(interrupted()));
         }
     }
 }
@@ -223,4 +236,91 @@ fn write_in_order(
         }
     }
     layout.finish(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::{
+        cache::BlockCache,
+        convert::{Silent, Sum},
+        format::{self, OpenOptions},
+        pack::Layout,
+    };
+
+    /// Its encoder panics at the first block.
+    #[derive(Debug)]
+    struct Broken;
+
+    impl Pack for Broken {
+        fn block_size(&self) -> u32 {
+            2048
+        }
+
+        fn encoder(&self) -> Box<dyn BlockEncoder> {
+            Box::new(Broken)
+        }
+
+        fn layout(&self) -> Box<dyn Layout> {
+            Box::new(Broken)
+        }
+    }
+
+    impl BlockEncoder for Broken {
+        fn encode(&mut self, _plain: &[u8], _out: &mut Vec<u8>) -> Codec {
+            panic!("a block that this encoder cannot")
+        }
+    }
+
+    impl Layout for Broken {
+        fn begin(&mut self, _out: &mut dyn Output) -> Result<()> {
+            Ok(())
+        }
+
+        fn place(&mut self, _block: &Encoded<'_>, _out: &mut dyn Output) -> Result<()> {
+            Ok(())
+        }
+
+        fn finish(&mut self, _out: &mut dyn Output) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    struct Nowhere;
+
+    impl Output for Nowhere {
+        fn len(&self) -> u64 {
+            0
+        }
+
+        fn append(&mut self, _bytes: &[u8]) -> Result<()> {
+            Ok(())
+        }
+
+        fn skip(&mut self, _bytes: u64) -> Result<()> {
+            Ok(())
+        }
+
+        fn write_at(&mut self, _file: usize, _at: u64, _bytes: &[u8]) -> Result<()> {
+            Ok(())
+        }
+
+        fn next_file(&mut self, _extension: &str) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_worker_that_panics_ends_the_run_instead_of_hanging_it() {
+        let mut plain = vec![0; 8 << 20];
+        plain[0x8001..0x8006].copy_from_slice(b"CD001");
+        let opened = format::open(std::sync::Arc::new(plain), &OpenOptions::alone()).unwrap();
+        let image = Image::new(opened, std::sync::Arc::new(BlockCache::new(0)));
+        let jobs = NonZeroUsize::new(2).unwrap();
+        let mut sums = Sums::new(Sum::None);
+        let run = || run(&image, &Broken, jobs, &mut Nowhere, &mut sums, &Silent);
+        assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
+    }
 }

@@ -42,7 +42,7 @@ pub(in crate::cli) struct ConvertArguments {
     /// How to compress: deflate, zlib, lz4, lz4hc, bzip2 or lzo, where the format has it.
     #[arg(short, long, value_name = "METHOD")]
     method: Option<String>,
-    /// Threads that compress. The default is one for each processor.
+    /// Threads that compress, at most 256. The default is one for each processor.
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
     /// Start blocks at multiples of so many bytes (cso and zso).
@@ -93,9 +93,9 @@ pub(in crate::cli) struct ConvertArguments {
 /// Who will read the output.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 enum Purpose {
-    /// A `PlayStation` 2: zso in blocks of 2 KiB.
+    /// A PS2 console: zso in blocks of 2 KiB.
     Ps2,
-    /// A PSP: cso in blocks of 2 KiB, by zlib.
+    /// A PSP console: cso in blocks of 2 KiB, by zlib.
     Psp,
     /// An emulator: cso in blocks of 16 KiB.
     Emulator,
@@ -175,7 +175,7 @@ impl ConvertArguments {
                 split: self.split.and_then(NonZeroU64::new),
                 encryption: self.encryption()?,
             },
-            jobs: self.jobs.unwrap_or_else(processors),
+            jobs: self.jobs.unwrap_or_else(processors).min(MOST_JOBS),
             verify: self.verify || self.delete_source,
             sum: match self.checksum {
                 SumName::None => Sum::None,
@@ -232,6 +232,9 @@ impl ConvertArguments {
         }))
     }
 }
+
+/// More threads than this only take memory.
+const MOST_JOBS: NonZeroUsize = NonZeroUsize::new(256).expect("it is not 0");
 
 fn processors() -> NonZeroUsize {
     thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
