@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 #[path = "convert/mod.rs"]
 mod discs;
 
-use discs::{Meanwhile, disc, open, plain_of, target, write};
+use discs::{Meanwhile, SECTOR, disc, open, plain_of, target, write};
 
 fn settings(name: &str) -> Settings {
     Settings {
@@ -60,11 +60,12 @@ fn every_pair_of_formats_keeps_every_byte() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
     #[test]
     fn every_method_and_block_size_keeps_every_byte(
         sectors in 18..400_usize,
+        cut in prop_oneof![Just(0), 1..SECTOR],
         seed in any::<u64>(),
         level in 0..=13_u8,
         bits in 11..=22_u32,
@@ -74,9 +75,12 @@ proptest! {
         aes in 0..4_u16,
     ) {
         let folder = TempDir::new().unwrap();
-        let plain = disc(sectors, seed);
+        let mut plain = disc(sectors, seed);
+        plain.truncate(plain.len() - cut);
         let source = write(&folder, "a.iso", &plain);
-        for target in format::targets() {
+        // Two formats hold whole sectors only.
+        let holds = |name| cut == 0 || !matches!(name, "isz" | "jso");
+        for target in format::targets().filter(|target| holds(target.name)) {
             for &method in target.methods {
                 let output = folder.path().join(format!("{}-{}.{}", target.name, method.name(), target.extension));
                 let mut settings = settings(target.name);

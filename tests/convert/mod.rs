@@ -19,7 +19,7 @@ use plainiso::{
 };
 use tempfile::TempDir;
 
-const SECTOR: usize = 2048;
+pub(crate) const SECTOR: usize = 2048;
 
 pub(crate) fn target(name: &str) -> &'static Target {
     let found = format::targets().find(|target| target.name == name);
