@@ -7,6 +7,7 @@ use crate::{Error, ErrorKind, Result};
 mod arguments;
 mod background;
 mod cat;
+mod convert;
 mod extract;
 mod formats;
 mod found;
@@ -56,6 +57,7 @@ fn run(command: Command) -> Result<Exit> {
         Command::Cat(arguments) => cat::run(&arguments),
         Command::Extract(arguments) => extract::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Convert(arguments) => convert::run(&arguments),
         Command::Formats(arguments) => formats::run(&arguments),
         Command::Completions { shell } => man::completions(shell),
         Command::Man => man::page(),

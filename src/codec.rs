@@ -1,13 +1,21 @@
-//! Compressed bytes in, exactly the promised number of plain bytes out.
+//! Compressed bytes in, exactly the promised number of plain bytes out; and back.
 
 use std::cell::RefCell;
 
 use crate::{Error, Result};
 
 mod bzip2;
+mod chains;
+mod deflate;
 mod inflate;
 mod lz4;
 mod lzo;
+mod method;
+#[cfg(test)]
+mod samples;
+mod wide;
+
+pub use method::{Encoder, Level, Method};
 
 /// How a block is stored.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

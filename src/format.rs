@@ -5,6 +5,7 @@ use std::{ffi::OsStr, fmt, path::Path, sync::Arc};
 use crate::{
     Error, ErrorKind, Result,
     map::BlockMap,
+    pack::Target,
     source::{NoSiblings, Siblings, Source},
 };
 
@@ -47,6 +48,8 @@ pub struct Format {
     pub open: fn(source: Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Opened>,
     /// Whether an extension (lower case) can be that of a later file of a split set.
     pub is_part_extension: fn(extension: &str) -> bool,
+    /// The ways to write it; none when it can only be read.
+    pub targets: &'static [&'static Target],
 }
 
 /// What a header alone tells.
@@ -201,6 +204,11 @@ fn unknown(head: &[u8]) -> Error {
 pub fn open(source: Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Opened> {
     let format = detect(source.as_ref(), options.name)?;
     (format.open)(source, options)
+}
+
+/// Every way to write an image.
+pub fn targets() -> impl Iterator<Item = &'static Target> {
+    FORMATS.iter().flat_map(|format| format.targets).copied()
 }
 
 /// Finds the format of `source` and reads its header only.

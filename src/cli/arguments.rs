@@ -7,7 +7,9 @@ use clap::{
 };
 
 use super::{
-    Exit, exit_of, extract,
+    Exit,
+    convert::ConvertArguments,
+    exit_of, extract,
     log::Verbosity,
     options::{self, OptionFlags, Sloppiness},
     plan::{Mode, Request},
@@ -44,7 +46,9 @@ pub(super) enum Command {
     Extract(extract::Arguments),
     /// Decode images completely, check their checksums and tell their hashes.
     Verify(verify::Arguments),
-    /// List the formats that plainiso reads.
+    /// Write images in another format.
+    Convert(Box<ConvertArguments>),
+    /// List the formats that plainiso reads and writes.
     Formats(FormatsArguments),
     /// Print a completion script for a shell.
     Completions {

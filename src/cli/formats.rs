@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &FormatsArguments) -> Result<Exit> {
             title: format.title,
             extensions: format.extensions,
             reads: true,
-            writes: false,
+            writes: !format.targets.is_empty(),
         })
         .collect();
     let text = if arguments.json {

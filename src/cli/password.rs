@@ -73,6 +73,32 @@ fn all_of(reader: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
+/// A password to encrypt with, typed twice.
+///
+/// # Errors
+/// `Password` when there is no terminal, or the two are not the same; `Io` when the prompt cannot be shown.
+pub(super) fn new_one() -> Result<Password> {
+    let refuse = |message| Err(Error::new(ErrorKind::Password, message));
+    if !io::stdin().is_terminal() {
+        return refuse("no password to encrypt with; give one with --encrypt-password-file");
+    }
+    let first = ask("Password to encrypt with: ")?;
+    let second = ask("The same again: ")?;
+    match first.bytes() {
+        b"" => refuse("the password is empty"),
+        bytes if bytes != second.bytes() => refuse("the two passwords are not the same"),
+        _ => Ok(first),
+    }
+}
+
+fn ask(prompt: &str) -> Result<Password> {
+    let mut typed = rpassword::prompt_password(prompt)
+        .map_err(|e| Error::io(e, "cannot ask for the password"))?;
+    let password = Password::new(typed.as_bytes().to_vec());
+    typed.zeroize();
+    Ok(password)
+}
+
 /// A password for one image: the one beside it, the one given for all, or the one that the user types.
 pub(super) struct ForImage<'a> {
     image: &'a Path,
@@ -125,12 +151,7 @@ impl<'a> ForImage<'a> {
 
     fn prompt(&self) -> Result<Password> {
         let name = self.image.display().to_string();
-        let prompt = format!("Password of {}: ", name.escape_debug());
-        let mut typed = rpassword::prompt_password(prompt)
-            .map_err(|e| Error::io(e, "cannot ask for the password"))?;
-        let password = Password::new(typed.as_bytes().to_vec());
-        typed.zeroize();
-        Ok(password)
+        ask(&format!("Password of {}: ", name.escape_debug()))
     }
 }
 

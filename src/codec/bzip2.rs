@@ -1,6 +1,6 @@
 //! bzip2.
 
-use bzip2::{Decompress, Status};
+use bzip2::{Action, Compress, Compression, Decompress, Status};
 
 use super::{Decoded, TOO_LONG};
 
@@ -27,6 +27,22 @@ pub(super) fn decode(src: &[u8], dst: &mut [u8]) -> Decoded {
             position(state.total_in()) == consumed && position(state.total_out()) == produced;
         if stuck || status == Status::MemNeeded {
             return Err("it ends before its end mark");
+        }
+    }
+}
+
+/// Appends the stream for `plain`. The level is the size of the window in units of 100 kB, 1 to 9.
+pub(super) fn encode(level: u32, plain: &[u8], out: &mut Vec<u8>) {
+    // A window beyond the block only takes memory.
+    let needed = u32::try_from(plain.len().div_ceil(100_000)).unwrap_or(9);
+    let mut state = Compress::new(Compression::new(level.min(needed).max(1)), 0);
+    out.reserve(plain.len() + plain.len() / 100 + 600);
+    loop {
+        let consumed = position(state.total_in());
+        let status = state.compress_vec(&plain[consumed..], out, Action::Finish);
+        match status.expect("a new state can compress") {
+            Status::StreamEnd => return,
+            _ => out.reserve(4096),
         }
     }
 }

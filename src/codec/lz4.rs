@@ -8,7 +8,10 @@
 
 use super::{Decoded, TOO_LONG};
 
+mod encode;
 mod short;
+
+pub(super) use encode::Encoder;
 
 /// Fills `dst` exactly; padding behind the block is ignored.
 pub(super) fn decode(src: &[u8], dst: &mut [u8]) -> Decoded {

@@ -22,6 +22,10 @@ use super::{
     lz4::{TRUNCATED, copy_literals, copy_match},
 };
 
+mod encode;
+
+pub(super) use encode::Encoder;
+
 /// Decodes one stream into the front of `dst`. Bytes behind the end mark are an error: no writer pads LZO.
 pub(super) fn decode(src: &[u8], dst: &mut [u8]) -> Decoded {
     let mut stream = Stream {

@@ -40,6 +40,7 @@ mod header;
 mod index;
 mod lookalikes;
 mod oddities;
+mod pack;
 #[cfg(test)]
 mod tests;
 
@@ -51,6 +52,7 @@ pub(super) static CSO: Format = Format {
     probe,
     open,
     is_part_extension: |_| false,
+    targets: &[&pack::CSO1, &pack::CSO2],
 };
 
 pub(super) static ZSO: Format = Format {
@@ -61,6 +63,7 @@ pub(super) static ZSO: Format = Format {
     probe,
     open,
     is_part_extension: |_| false,
+    targets: &[&pack::ZSO],
 };
 
 fn probe(source: &dyn Source) -> Result<Summary> {

@@ -28,6 +28,7 @@ use crate::{
 };
 
 mod index;
+mod pack;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +42,7 @@ pub(super) static DAX: Format = Format {
     probe,
     open,
     is_part_extension: |_| false,
+    targets: &[&pack::TARGET],
 };
 
 const HEADER_LEN: u64 = 32;

@@ -16,6 +16,8 @@ use crate::{
     source::Source,
 };
 
+mod pack;
+
 pub(super) static ISO: Format = Format {
     name: "iso",
     title: "plain images, shown as they are",
@@ -30,6 +32,7 @@ pub(super) static ISO: Format = Format {
     },
     open,
     is_part_extension: |_| false,
+    targets: &[&pack::TARGET],
 };
 
 /// Where the first volume descriptor's identifier stands: one byte into sector 16.

@@ -40,6 +40,7 @@ mod cipher;
 mod header;
 mod map;
 mod names;
+mod pack;
 mod password;
 mod segments;
 mod set;
@@ -59,6 +60,7 @@ pub(super) static ISZ: Format = Format {
     probe,
     open,
     is_part_extension: names::is_part_extension,
+    targets: &[&pack::TARGET],
 };
 
 fn probe(source: &dyn Source) -> Result<Summary> {

@@ -35,6 +35,7 @@ use crate::{
 };
 
 mod index;
+mod pack;
 #[cfg(test)]
 mod tests;
 
@@ -48,6 +49,7 @@ pub(super) static JSO: Format = Format {
     probe,
     open,
     is_part_extension: |_| false,
+    targets: &[&pack::TARGET],
 };
 
 const HEADER_LEN: u32 = 48;

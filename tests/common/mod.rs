@@ -235,7 +235,8 @@ pub(crate) fn users_can_mount() -> bool {
     false
 }
 
-fn is_required() -> bool {
+/// Whether what a test needs must be there: then its absence is a failure.
+pub(crate) fn is_required() -> bool {
     env::var_os("PLAINISO_REQUIRE_FUSE").is_some_and(|value| value == "1")
 }
 

@@ -11,6 +11,7 @@ pub(super) fn sections() -> Roff {
     paragraphs(&mut page, "WHAT THE MOUNT SHOWS", MOUNT);
     paragraphs(&mut page, "EXTRACTING", EXTRACTING);
     paragraphs(&mut page, "VERIFYING", VERIFYING);
+    paragraphs(&mut page, "CONVERTING", CONVERTING);
     entries(&mut page, "SIGNALS", SIGNALS);
     entries(&mut page, "EXIT STATUS", EXIT_STATUS);
     entries(&mut page, "ENVIRONMENT", ENVIRONMENT);
@@ -86,6 +87,14 @@ const VERIFYING: &[&str] = &[
      its size and all hashes that the list gives are equal. An intact image that no list knows is a failure (1).",
 ];
 
+const CONVERTING: &[&str] = &[
+    "An output is written in a hidden folder beside its place, synced, and renamed when it is complete. Nothing is \
+     left when the program is interrupted, the disk is full, or the source changes while it is read. A file that is \
+     there already is kept unless --force is given; in folders, one that is what its source becomes is skipped.",
+    "What --for stands for: ps2 is zso in blocks of 2 KiB; psp is cso in blocks of 2 KiB by zlib; emulator is cso in \
+     blocks of 16 KiB; archive is cso in blocks of 256 KiB at the level max.",
+];
+
 const SIGNALS: Entries = &[
     (
         "SIGINT, SIGTERM",
@@ -93,6 +102,10 @@ const SIGNALS: Entries = &[
     ),
     ("SIGHUP", "Look at the sources again."),
     ("SIGUSR1", "Log statistics."),
+    (
+        "SIGINT, SIGTERM, SIGHUP to convert",
+        "Remove the unfinished output, and end with 1.",
+    ),
 ];
 
 const EXIT_STATUS: Entries = &[
@@ -161,6 +174,14 @@ const EXAMPLES: Entries = &[
     (
         "/srv/discs  /srv/plain  plainiso  ro,allow_other,nofail  0 0",
         "The same as a line of /etc/fstab; fuse.plainiso as type works without the link.",
+    ),
+    (
+        "plainiso convert Game.iso --for ps2",
+        "Write Game.zso for a PlayStation 2.",
+    ),
+    (
+        "plainiso convert -r ~/discs --to cso --delete-source",
+        "Pack a folder in place; each source goes when its output was compared with it.",
     ),
     (
         "plainiso cat Game.zso | sha256sum",

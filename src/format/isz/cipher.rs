@@ -6,7 +6,7 @@ use std::fmt;
 
 use aes::{
     Aes128, Aes192, Aes256,
-    cipher::{BlockDecrypt, KeyInit, inout::InOutBuf},
+    cipher::{BlockDecrypt, BlockEncrypt, KeyInit, inout::InOutBuf},
 };
 use zeroize::Zeroizing;
 
@@ -25,6 +25,15 @@ impl KeyLen {
             KeyLen::Aes128 => "AES-128",
             KeyLen::Aes192 => "AES-192",
             KeyLen::Aes256 => "AES-256",
+        }
+    }
+
+    /// How the header names it.
+    pub(super) fn number(self) -> u8 {
+        match self {
+            KeyLen::Aes128 => 2,
+            KeyLen::Aes192 => 3,
+            KeyLen::Aes256 => 4,
         }
     }
 }
@@ -56,6 +65,16 @@ impl Cipher {
             Cipher::Aes128(aes) => aes.decrypt_blocks_inout(blocks),
             Cipher::Aes192(aes) => aes.decrypt_blocks_inout(blocks),
             Cipher::Aes256(aes) => aes.decrypt_blocks_inout(blocks),
+        }
+    }
+
+    /// Encrypts what is to be stored for a chunk, in place.
+    pub(super) fn encrypt(&self, stored: &mut [u8]) {
+        let (blocks, _tail) = InOutBuf::from(stored).into_chunks();
+        match self {
+            Cipher::Aes128(aes) => aes.encrypt_blocks_inout(blocks),
+            Cipher::Aes192(aes) => aes.encrypt_blocks_inout(blocks),
+            Cipher::Aes256(aes) => aes.encrypt_blocks_inout(blocks),
         }
     }
 }
@@ -96,6 +115,8 @@ mod tests {
             cipher.decrypt(&mut stored);
             assert_eq!(stored[..16], plain, "{}", key_len.name());
             assert_eq!(&stored[16..], b"tail");
+            cipher.encrypt(&mut stored);
+            assert_eq!(stored, [&encrypted.to_be_bytes()[..], b"tail"].concat());
         }
     }
 
