@@ -36,6 +36,7 @@ use std::{
 use crate::{
     Error, ErrorKind, Result,
     cache::BlockCache,
+    digest::{Algorithm, Hasher},
     format::Password,
     image::Image,
     pack::{Pack, Target, Wish},
@@ -45,10 +46,8 @@ mod compare;
 mod files;
 mod origin;
 mod pipeline;
-mod sums;
 
 pub use compare::compare;
-pub use sums::{Sum, Sums};
 
 use files::{Files, Written};
 use origin::Origin;
@@ -68,7 +67,7 @@ pub struct Settings {
     /// Whether to read the output back and compare it with the source, byte by byte.
     pub verify: bool,
     /// The checksum of the plain bytes to work out on the way.
-    pub sum: Sum,
+    pub sum: Option<Algorithm>,
     /// What to do with a file that stands where the output goes.
     pub existing: Existing,
 }
@@ -91,7 +90,7 @@ impl Settings {
             wish: Wish::default(),
             jobs: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             verify: false,
-            sum: Sum::None,
+            sum: None,
             existing: Existing::Keep,
         }
     }
@@ -216,8 +215,8 @@ pub fn file(
     for note in pack.notes() {
         watch.note(&note);
     }
-    let mut sums = Sums::new(settings.sum);
-    let written = write(&image, pack.as_ref(), output, settings, &mut sums, watch)
+    let mut sum = settings.sum.map(Hasher::new);
+    let written = write(&image, pack.as_ref(), output, settings, sum.as_mut(), watch)
         .map_err(|err| err.in_file(source))?;
     if settings.verify {
         check(&image, written.first(), settings, watch).map_err(|err| err.in_file(output))?;
@@ -235,7 +234,7 @@ pub fn file(
         source_size: origin.len(),
         stored_size,
         verified: settings.verify,
-        sum: sums.finish(),
+        sum: sum.map(Hasher::finish),
         origin,
     })
 }
@@ -246,12 +245,12 @@ fn write(
     pack: &dyn Pack,
     output: &Path,
     settings: &Settings,
-    sums: &mut Sums,
+    sum: Option<&mut Hasher>,
     watch: &dyn Watch,
 ) -> Result<Written> {
     let mut files = Files::create(output)?;
     watch.begin(Phase::Writing, image.size());
-    pipeline::run(image, pack, settings.jobs, &mut files, sums, watch)?;
+    pipeline::run(image, pack, settings.jobs, &mut files, sum, watch)?;
     files.sync()
 }
 

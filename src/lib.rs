@@ -11,6 +11,7 @@ pub mod catalog;
 pub mod cli;
 pub mod codec;
 pub mod convert;
+pub mod digest;
 pub mod error;
 pub mod extract;
 pub mod format;

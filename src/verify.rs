@@ -4,7 +4,7 @@
 //! ```
 //! # fn main() -> plainiso::Result<()> {
 //! use std::sync::Arc;
-//! use plainiso::{format::{self, OpenOptions}, verify::{Algorithm, Subject, verify}};
+//! use plainiso::{format::{self, OpenOptions}, digest::Algorithm, verify::{Subject, verify}};
 //!
 //! # let mut file = vec![0; 0x9000];
 //! # file[0x8001..0x8006].copy_from_slice(b"CD001");
@@ -21,6 +21,7 @@ use std::{collections::BTreeMap, convert::Infallible, ffi::OsStr, path::Path, sy
 use crate::{
     Result,
     cache::BlockCache,
+    digest::Algorithm,
     format::{self, Checksum, OpenOptions, Opened, Password},
     image::Image,
     source::{FileSource, Folder, Source},
@@ -34,7 +35,6 @@ mod stored;
 #[cfg(test)]
 mod tests;
 
-pub use hash::Algorithm;
 use hash::HashThreads;
 
 /// Damaged blocks that a report lists one by one. A badly damaged image has millions.

@@ -14,6 +14,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("source", 1),
     ("codec", 1),
     ("cache", 1),
+    ("digest", 1),
     ("map", 2),
     ("pack", 2),
     ("format", 3),

@@ -12,8 +12,9 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result,
+    digest::Algorithm,
     format::Password,
-    verify::{Algorithm, Report, Subject, dat::Dat, verify},
+    verify::{Report, Subject, dat::Dat, verify},
 };
 
 mod answers;

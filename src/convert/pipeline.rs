@@ -14,10 +14,11 @@ use std::{
     thread,
 };
 
-use super::{Sums, Watch, interrupted};
+use super::{Watch, interrupted};
 use crate::{
     Result,
     codec::Codec,
+    digest::Hasher,
     image::Image,
     pack::{BlockEncoder, Encoded, Output, Pack},
 };
@@ -34,7 +35,7 @@ pub(super) fn run(
     pack: &dyn Pack,
     jobs: NonZeroUsize,
     out: &mut dyn Output,
-    sums: &mut Sums,
+    sum: Option<&mut Hasher>,
     watch: &dyn Watch,
 ) -> Result<()> {
     let (free, taken) = mpsc::channel();
@@ -52,7 +53,7 @@ pub(super) fn run(
             scope.spawn(move || encode_batches(image, pack, work, &done, watch));
         }
         drop(done);
-        let outcome = write_in_order(pack, &finished, &free, out, sums, watch);
+        let outcome = write_in_order(pack, &finished, &free, out, sum, watch);
         // When it ended early, workers wait on these.
         drop((finished, free));
         outcome
@@ -215,7 +216,7 @@ fn write_in_order(
     finished: &Receiver<Result<Batch>>,
     free: &Sender<Batch>,
     out: &mut dyn Output,
-    sums: &mut Sums,
+    mut sum: Option<&mut Hasher>,
     watch: &dyn Watch,
 ) -> Result<()> {
     let mut layout = pack.layout();
@@ -228,7 +229,9 @@ fn write_in_order(
             for block in batch.blocks(pack.block_size() as usize) {
                 layout.place(&block, out)?;
             }
-            sums.update(&batch.plain);
+            if let Some(sum) = &mut sum {
+                sum.update(&batch.plain);
+            }
             watch.advance(batch.plain.len() as u64, batch.stored.len() as u64);
             next += 1;
             // Nobody takes it when the image is at its end.
@@ -245,7 +248,7 @@ mod tests {
     use super::*;
     use crate::{
         cache::BlockCache,
-        convert::{Silent, Sum},
+        convert::Silent,
         format::{self, OpenOptions},
         pack::Layout,
     };
@@ -319,8 +322,7 @@ mod tests {
         let opened = format::open(std::sync::Arc::new(plain), &OpenOptions::alone()).unwrap();
         let image = Image::new(opened, std::sync::Arc::new(BlockCache::new(0)));
         let jobs = NonZeroUsize::new(2).unwrap();
-        let mut sums = Sums::new(Sum::None);
-        let run = || run(&image, &Broken, jobs, &mut Nowhere, &mut sums, &Silent);
+        let run = || run(&image, &Broken, jobs, &mut Nowhere, None, &Silent);
         assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
     }
 }

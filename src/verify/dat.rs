@@ -17,8 +17,8 @@ use quick_xml::{
     events::{BytesRef, BytesStart, Event},
 };
 
-use super::{Algorithm, Report};
-use crate::{Error, ErrorKind, Result};
+use super::Report;
+use crate::{Error, ErrorKind, Result, digest::Algorithm};
 
 mod limited;
 #[cfg(test)]

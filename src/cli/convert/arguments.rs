@@ -13,7 +13,8 @@ use crate::{
     Error, ErrorKind, Result,
     cli::password,
     codec::{Level, Method},
-    convert::{Existing, Settings, Sum},
+    convert::{Existing, Settings},
+    digest::Algorithm,
     format::{self, extension_of},
     pack::{Encryption, Target, Wish},
 };
@@ -178,9 +179,9 @@ impl ConvertArguments {
             jobs: self.jobs.unwrap_or_else(processors).min(MOST_JOBS),
             verify: self.verify || self.delete_source,
             sum: match self.checksum {
-                SumName::None => Sum::None,
-                SumName::Crc32 => Sum::Crc32,
-                SumName::Sha256 => Sum::Sha256,
+                SumName::None => None,
+                SumName::Crc32 => Some(Algorithm::Crc32),
+                SumName::Sha256 => Some(Algorithm::Sha256),
             },
             existing: if self.force {
                 Existing::Replace

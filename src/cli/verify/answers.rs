@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::{
     cli::log,
-    verify::{Algorithm, Check, DamagedBlock, Report, dat::Known},
+    digest::Algorithm,
+    verify::{Check, DamagedBlock, Report, dat::Known},
 };
 
 /// Blocks of one image that are told to people one by one; JSON has more.
