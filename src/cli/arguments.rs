@@ -7,7 +7,7 @@ use clap::{
 };
 
 use super::{
-    Exit,
+    Exit, cat,
     convert::ConvertArguments,
     exit_of, extract,
     log::Verbosity,
@@ -41,7 +41,7 @@ pub(super) enum Command {
     /// Tell what images are: format, sizes, codecs, label, checksums.
     Info(InfoArguments),
     /// Write an image's plain bytes to stdout.
-    Cat(CatArguments),
+    Cat(cat::Arguments),
     /// Write the plain bytes of images to files. An interrupted run is continued by the next one.
     Extract(extract::Arguments),
     /// Decode images completely, check their checksums and tell their hashes.
@@ -130,15 +130,6 @@ pub(super) struct InfoArguments {
     #[arg(long, value_name = "FILE")]
     pub(super) svg: Option<PathBuf>,
     /// Read the password of encrypted images from this file.
-    #[arg(long, value_name = "PATH")]
-    pub(super) password_file: Option<PathBuf>,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct CatArguments {
-    /// An image file. Of a split set, the first file.
-    pub(super) image: PathBuf,
-    /// Read the password of an encrypted image from this file.
     #[arg(long, value_name = "PATH")]
     pub(super) password_file: Option<PathBuf>,
 }

@@ -1,8 +1,15 @@
 //! `cat`, and what `extract` does to stdout.
 
-use std::{fs::File, io, path::Path, sync::Arc};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use super::{Exit, arguments::CatArguments, password};
+use clap::Args;
+
+use super::{Exit, password};
 use crate::{
     Error, Result,
     cache::BlockCache,
@@ -11,11 +18,21 @@ use crate::{
     image::Image,
 };
 
+/// What `cat` is asked for.
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// An image file. Of a split set, the first file.
+    image: PathBuf,
+    /// Read the password of an encrypted image from this file.
+    #[arg(long, value_name = "PATH")]
+    password_file: Option<PathBuf>,
+}
+
 /// Writes the plain bytes to stdout. A reader that went away wants no more, which is no failure.
 ///
 /// # Errors
 /// What opening and reading report, after everything in front of the damage was written; `Io` when stdout refuses.
-pub(super) fn run(arguments: &CatArguments) -> Result<Exit> {
+pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let given = password::given(arguments.password_file.as_deref())?;
     to_stdout(&arguments.image, given.as_ref())
 }
