@@ -56,21 +56,25 @@ struct Disc {
 impl Disc {
     /// `len` plain bytes in blocks of `block_size`; the blocks named in `damaged` do not decode.
     fn new(len: usize, block_size: u32, cache: usize, damaged: &[usize]) -> Self {
+        Self::stored(len, block_size, cache, damaged, Codec::Deflate)
+    }
+
+    fn stored(len: usize, block_size: u32, cache: usize, damaged: &[usize], codec: Codec) -> Self {
         let plain: Vec<u8> = (0..len)
             .map(|i| u8::try_from((i / 3 + i / 1000 + i / 77_777) % 251).unwrap())
             .collect();
         let (mut file, mut stored) = (vec![0xEE; 7], Vec::new());
         for (number, block) in plain.chunks(block_size as usize).enumerate() {
             let at = file.len() as u64;
-            if damaged.contains(&number) {
-                file.extend([0xFF; 20]);
-            } else {
-                file.extend(deflated(block));
+            match codec {
+                _ if damaged.contains(&number) => file.extend([0xFF; 20]),
+                Codec::Deflate => file.extend(deflated(block)),
+                _ => file.extend(block),
             }
             stored.push(Stored {
                 at,
                 len: u32::try_from(file.len() as u64 - at).unwrap(),
-                codec: Codec::Deflate,
+                codec,
             });
         }
         let decodes = Arc::<AtomicU64>::default();
@@ -214,6 +218,50 @@ fn a_reader_that_jumps_has_nothing_decoded_ahead() {
     assert_eq!(disc.decodes(), 1000);
 }
 
+/// Lets the threads finish what they have begun.
+fn end(disc: &Disc, ahead: Arc<Ahead>) {
+    drop(ahead);
+    let mut waited = 0;
+    while Arc::strong_count(&disc.image) > 1 {
+        thread::yield_now();
+        waited += 1;
+        assert!(waited < 100_000_000, "a thread keeps the image");
+    }
+}
+
+#[test]
+fn a_reader_that_follows_another_has_nothing_decoded_that_the_first_has_read() {
+    let disc = Disc::new(4_000_000, 2048, 64 << 20, &[]);
+    let ahead = ahead();
+    disc.check_all(&disc.reader(&ahead));
+    let follower = disc.reader(&ahead);
+    for at in 0..3 {
+        disc.check(&follower, at * REQUEST, REQUEST).unwrap();
+    }
+    drop(follower);
+    end(&disc, ahead);
+    let asked_again = 3 * REQUEST as u64 / 2048;
+    assert_eq!(disc.decodes(), disc.image.geometry().blocks() + asked_again);
+}
+
+#[test]
+fn blocks_that_cost_little_are_shared_out_for_large_requests_only() {
+    let disc = Disc::stored(8_000_000, 2048, 64 << 20, &[], Codec::Raw);
+    let ahead = ahead();
+    let reader = disc.reader(&ahead);
+    for at in 0..6 {
+        disc.check(&reader, at * REQUEST, REQUEST).unwrap();
+    }
+    assert_eq!(disc.decodes(), 6 * REQUEST as u64 / 2048);
+    assert_eq!(disc.cache.held(), 0);
+    for at in 0..5 {
+        disc.check(&reader, at << 20, 1 << 20).unwrap();
+    }
+    assert!(disc.cache.hits_and_misses().1 >= 5 * 8);
+    drop(reader);
+    end(&disc, ahead);
+}
+
 #[test]
 fn what_was_decoded_for_a_stream_that_ended_early_is_freed_with_its_reader() {
     let disc = Disc::new(8_000_000, 2048, 64 << 20, &[]);
@@ -259,11 +307,6 @@ fn the_threads_let_go_of_an_image_whose_readers_are_gone() {
     for at in 0..5 {
         disc.check(&reader, at * REQUEST, REQUEST).unwrap();
     }
-    drop((reader, ahead));
-    let mut waited = 0;
-    while Arc::strong_count(&disc.image) > 1 {
-        thread::yield_now();
-        waited += 1;
-        assert!(waited < 100_000_000, "a thread keeps the image");
-    }
+    drop(reader);
+    end(&disc, ahead);
 }

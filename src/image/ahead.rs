@@ -5,6 +5,7 @@
 //! asks for at once. Readers that jump, and images whose blocks cost little, never come here.
 
 use std::{
+    collections::VecDeque,
     ops::Range,
     sync::{
         Arc, Mutex, PoisonError,
@@ -27,6 +28,13 @@ const SHARE: u64 = 2;
 /// How much fast decoders run ahead, in bytes.
 const LEAD: u64 = 1 << 20;
 
+/// Pieces that are remembered as read: as far as readers of one image are apart who still share its pages.
+const RECENT: usize = 256;
+
+/// Pieces of a request that other threads help with even where decoding costs little: only those who read around the
+/// kernel's cache ask for so much.
+const LARGE: u64 = 4;
+
 /// A cache that holds fewer pieces is left to what was asked for.
 const SMALLEST_CACHE: u64 = 8;
 
@@ -39,6 +47,8 @@ pub struct Ahead {
     pool: Pool,
     /// Those who may have something decoded ahead.
     readers: AtomicU64,
+    /// What was read last, by image and piece. The kernel has it: another reader that comes by will not ask for it.
+    recent: Mutex<VecDeque<(u64, u64)>>,
 }
 
 impl Ahead {
@@ -48,7 +58,22 @@ impl Ahead {
         Self {
             pool: Pool::new(processors.clamp(1, 16)),
             readers: AtomicU64::new(0),
+            recent: Mutex::default(),
         }
+    }
+
+    /// Those of some pieces that were not read lately.
+    fn unknown(&self, image: &Image, pieces: Range<u64>) -> Vec<u64> {
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_unknown = |piece: &u64| !recent.contains(&(image.id, *piece));
+        pieces.filter(is_unknown).collect()
+    }
+
+    fn remember(&self, image: &Image, pieces: Range<u64>) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.extend(pieces.map(|piece| (image.id, piece)));
+        let old = recent.len().saturating_sub(RECENT);
+        recent.drain(..old);
     }
 }
 
@@ -59,8 +84,10 @@ pub struct Reader {
     ahead: Arc<Ahead>,
     /// The most bytes of a piece.
     piece_size: u64,
-    /// The most pieces that are decoded before they are asked for. 0 where it does not pay.
+    /// The most pieces that are decoded before they are asked for. 0 where the cache cannot hold them.
     lead: u64,
+    /// Bytes of a request that is worth handing over to other threads.
+    worth: u64,
     streams: Mutex<Streams>,
 }
 
@@ -79,6 +106,11 @@ impl Reader {
         let piece_size = image.pieces().largest_block() as u64;
         Self {
             lead: lead(&image, piece_size, ahead.pool.threads() as u64),
+            worth: if is_slow(&image) {
+                0
+            } else {
+                LARGE * piece_size
+            },
             image,
             ahead,
             piece_size,
@@ -92,15 +124,14 @@ impl Reader {
     /// As [`Image::read_at`].
     pub fn read<'o>(&self, out: &'o mut [u8], at: u64) -> Result<Plain<'o>> {
         let end = self.image.size().min(at.saturating_add(out.len() as u64));
-        if self.lead == 0 || at >= end {
+        if self.lead == 0 || at >= end || end - at < self.worth {
             return self.image.view(out, at);
         }
         let Some(work) = self.plan(at..end) else {
             return self.image.view(out, at);
         };
-        self.ahead
-            .pool
-            .decode(&self.image, work.decode.clone(), &work.wanted);
+        let pieces = self.ahead.unknown(&self.image, work.decode.clone());
+        self.ahead.pool.decode(&self.image, &pieces, &work.wanted);
         let read = self.read_pieces(&work.asked, out, at..end);
         self.consume(&work, end);
         // A damaged block spoils a piece, but not what was asked for: a direct look tells.
@@ -159,6 +190,7 @@ impl Reader {
         let read = work.asked.start..work.asked.end - unfinished;
         // Before anything is freed: a thread that comes too late must not decode it again.
         work.wanted.pass(read.end);
+        self.ahead.remember(&self.image, read.clone());
         self.streams(|streams| streams.consumed(&read));
         self.free(read);
     }
@@ -181,19 +213,18 @@ impl Drop for Reader {
     }
 }
 
-/// How many pieces of an image to decode ahead: enough for every thread, more where one costs little, and none where
-/// the cache cannot hold a few.
+/// How many pieces of an image to decode ahead: enough for every thread, more where they are small, and none where the
+/// cache cannot hold a few.
 fn lead(image: &Image, piece_size: u64, threads: u64) -> u64 {
-    let blocks = image.geometry().blocks();
-    let samples = (0..SAMPLES).map(|n| image.locate(n * blocks / SAMPLES).codec);
-    let room = image.cache.room() as u64 / piece_size;
-    if room < SMALLEST_CACHE || !samples.into_iter().any(is_slow) {
-        return 0;
+    match image.cache.room() as u64 / piece_size {
+        0..SMALLEST_CACHE => 0,
+        _ => (LEAD / piece_size).max(2 * threads),
     }
-    (LEAD / piece_size).max(2 * threads)
 }
 
 /// Whether decoding takes longer than all that the kernel does for the same bytes.
-fn is_slow(codec: Codec) -> bool {
-    matches!(codec, Codec::Deflate | Codec::Zlib | Codec::Bzip2)
+fn is_slow(image: &Image) -> bool {
+    let blocks = image.geometry().blocks();
+    let mut samples = (0..SAMPLES).map(|n| image.locate(n * blocks / SAMPLES).codec);
+    samples.any(|codec| matches!(codec, Codec::Deflate | Codec::Zlib | Codec::Bzip2))
 }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::VecDeque,
-    ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -77,12 +76,12 @@ impl Pool {
 
     /// Decodes pieces into the image's cache, the first one first, while they are wanted. Errors are left to the
     /// reader that comes for the piece; so is everything when the queue is full.
-    pub(super) fn decode(&self, image: &Arc<Image>, pieces: Range<u64>, wanted: &Wanted) {
+    pub(super) fn decode(&self, image: &Arc<Image>, pieces: &[u64], wanted: &Wanted) {
         if pieces.is_empty() {
             return;
         }
         let mut state = self.queue.lock();
-        for piece in pieces {
+        for &piece in pieces {
             if state.jobs.len() == MOST_WAITING {
                 break;
             }

@@ -49,7 +49,8 @@ struct Stream {
     /// Pieces that were decoded ahead, and not yet read up to their end.
     unread: Vec<u64>,
     last_used: u64,
-    wanted: Wanted,
+    /// Made when something is decoded ahead: readers that jump begin a stream with each request.
+    wanted: Option<Wanted>,
 }
 
 impl Streams {
@@ -87,7 +88,7 @@ impl Streams {
     /// it goes on.
     fn pause(&mut self) {
         for stream in self.list.iter_mut().filter(|stream| stream.is_proven()) {
-            mem::take(&mut stream.wanted).cancel();
+            stream.cancel();
             stream.hits = PROOF - 1;
         }
     }
@@ -112,7 +113,7 @@ impl Streams {
             frontier,
             unread: Vec::new(),
             last_used: self.clock,
-            wanted: Wanted::default(),
+            wanted: None,
         });
     }
 }
@@ -143,11 +144,18 @@ impl Stream {
             plan.abandoned.extend(is_passed.then_some(piece));
             !is_passed
         });
-        plan.decode = Some((decode, self.wanted.clone()));
+        let wanted = self.wanted.get_or_insert_default();
+        plan.decode = Some((decode, wanted.clone()));
     }
 
-    fn end(self) -> Vec<u64> {
-        self.wanted.cancel();
+    fn cancel(&mut self) {
+        if let Some(wanted) = self.wanted.take() {
+            wanted.cancel();
+        }
+    }
+
+    fn end(mut self) -> Vec<u64> {
+        self.cancel();
         self.unread
     }
 }
