@@ -124,6 +124,12 @@ impl BlockCache {
         self.limit_per_shard * self.shards.len()
     }
 
+    /// Whether a block is here, or being decoded by somebody.
+    #[must_use]
+    pub fn has(&self, key: Key) -> bool {
+        lock(self.shard(key)).entries.contains(&key)
+    }
+
     /// Gives up a block that is not needed any more. Whoever uses it may go on.
     pub fn remove(&self, key: Key) {
         let removed = lock(self.shard(key)).remove(&key);

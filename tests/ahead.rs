@@ -245,6 +245,28 @@ fn a_reader_that_follows_another_has_nothing_decoded_that_the_first_has_read() {
 }
 
 #[test]
+fn what_was_decoded_for_one_reader_serves_another_that_jumps() {
+    let disc = Disc::new(6_000_000, 128 << 10, 64 << 20, &[]);
+    let ahead = ahead();
+    let reader = disc.reader(&ahead);
+    for at in 0..4 {
+        disc.check(&reader, at * REQUEST, REQUEST).unwrap();
+    }
+    let (read, lead) = (4, 8);
+    let mut waited = 0;
+    while disc.decodes() < read + lead {
+        thread::yield_now();
+        waited += 1;
+        assert!(waited < 100_000_000, "only {} decodes", disc.decodes());
+    }
+    let other = disc.reader(&ahead);
+    disc.check(&other, 7 * REQUEST, REQUEST).unwrap();
+    assert_eq!(disc.decodes(), read + lead);
+    drop((reader, other));
+    end(&disc, ahead);
+}
+
+#[test]
 fn blocks_that_cost_little_are_shared_out_for_large_requests_only() {
     let disc = Disc::stored(8_000_000, 2048, 64 << 20, &[], Codec::Raw);
     let ahead = ahead();

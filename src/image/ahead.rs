@@ -154,7 +154,10 @@ impl Reader {
         self.free(plan.abandoned);
         // Of this reader nothing is known, but it asks for too much for one thread.
         let is_large = range.end - range.start >= 2 * self.piece_size;
-        let split = || is_large.then(|| (asked.start + 1..asked.end, Wanted::default()));
+        // What was decoded for another reader serves this one too.
+        let is_there = asked.clone().all(|piece| self.image.has_piece(piece));
+        let helps = is_large || is_there;
+        let split = || helps.then(|| (asked.start + 1..asked.end, Wanted::default()));
         let (decode, wanted) = plan.decode.or_else(split)?;
         Some(Work {
             asked,

@@ -44,6 +44,11 @@ impl Image {
             })
     }
 
+    /// Whether a piece is decoded, or being so.
+    pub(super) fn has_piece(&self, piece: u64) -> bool {
+        self.cache.has(self.piece_key(piece))
+    }
+
     /// Gives up a group. A block stays in the cache as if it had been asked for.
     pub(super) fn free_piece(&self, piece: u64) {
         if self.groups.is_some() {
