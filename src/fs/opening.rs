@@ -10,7 +10,10 @@ use super::{
     inodes::Node,
     opened::{OpenHandle, OpenedFile, Opening},
 };
-use crate::{Error, ErrorKind, Result, catalog::Item};
+use crate::{
+    Error, ErrorKind, Result,
+    catalog::{Item, Seen, StoredFile},
+};
 
 impl Filesystem {
     /// Opens a file. Reading through the handle needs no lock but the table's, and goes on with the same file when
@@ -22,7 +25,7 @@ impl Filesystem {
     pub fn open(&self, ino: Ino) -> Result<OpenFile> {
         let node = self.inodes.node(ino)?;
         let found = self.find(&node)?;
-        let opened = self.open_or_report(&node, &found)?;
+        let opened = self.open_found(&node, &found)?;
         let unchanged = node.with_state(|state| state.keeps_pages(opened.fingerprint()));
         Ok(OpenFile {
             handle: self.files.insert(OpenHandle::new(opened, &self.ahead)),
@@ -51,7 +54,9 @@ impl Filesystem {
             self.lookup(ROOT, &only.name)?.ino
         };
         let node = self.inodes.node(ino)?;
-        self.idle.keep(self.open_found(&node, &self.find(&node)?)?);
+        let found = self.find(&node)?;
+        let (file, seen) = self.look_at(&found)?;
+        self.idle.keep(self.open_seen(&node, file, &seen)?);
         Ok(())
     }
 
@@ -108,24 +113,25 @@ impl Filesystem {
 }
 
 impl Filesystem {
-    pub(super) fn open_or_report(&self, node: &Node, found: &Found) -> Result<Arc<OpenedFile>> {
-        self.open_found(node, found).inspect_err(|err| {
+    /// Opens what a name stands for. What stands against that in the file itself is logged, once for each state of it.
+    pub(super) fn open_found(&self, node: &Node, found: &Found) -> Result<Arc<OpenedFile>> {
+        let (file, seen) = self.look_at(found)?;
+        self.open_seen(node, file, &seen).inspect_err(|err| {
             self.totals.count_error();
-            if let Item::File(file) = found.item() {
-                if let Ok(seen) = self.catalog.look(&found.directory, file) {
-                    let reported = self.catalog.reported();
-                    reported.fault(&file.path(), seen.first_fingerprint, err);
-                }
-            }
+            let reported = self.catalog.reported();
+            reported.fault(&file.path(), seen.first_fingerprint, err);
         })
     }
 
-    /// Opens what a name stands for, or shares what is open already.
-    fn open_found(&self, node: &Node, found: &Found) -> Result<Arc<OpenedFile>> {
+    fn look_at<'f>(&self, found: &'f Found) -> Result<(&'f StoredFile, Seen)> {
         let Item::File(file) = found.item() else {
             return Err(Error::new(ErrorKind::IsADirectory, "this is no file"));
         };
-        let seen = self.catalog.look(&found.directory, file)?;
+        Ok((file, self.catalog.look(&found.directory, file)?))
+    }
+
+    /// Opens a file in the state in which it was seen, or shares what is open already.
+    fn open_seen(&self, node: &Node, file: &StoredFile, seen: &Seen) -> Result<Arc<OpenedFile>> {
         let shared = node.with_state(|state| state.shared(seen.stat.fingerprint));
         if let Some(open) = shared {
             return Ok(open);
@@ -133,14 +139,13 @@ impl Filesystem {
         let counters = node.with_state(|state| Arc::clone(state.counters.get_or_insert_default()));
         let opening = Opening {
             fingerprint: seen.stat.fingerprint,
-            attributes: self.attributes_of_file(node.ino, &seen),
+            attributes: self.attributes_of_file(node.ino, seen),
             sums: [counters, Arc::clone(&self.totals)],
         };
-        let path = file.path();
         if let Some(old) = node.with_state(|state| state.open.upgrade()) {
             self.idle.drop_file(&old);
         }
-        let opened = opening.open(&path, &seen, &self.options)?;
+        let opened = opening.open(&file.path(), seen, &self.options)?;
         Ok(node.with_state(|state| state.share(opened)))
     }
 }

@@ -83,7 +83,7 @@ fn ratio(stored: u64, plain: u64) -> String {
 
 fn block_size(filesystem: &Filesystem, ino: Ino, found: &Found) -> Result<usize> {
     let node = filesystem.inodes.node(ino)?;
-    let opened = filesystem.open_or_report(&node, found)?;
+    let opened = filesystem.open_found(&node, found)?;
     Ok(opened
         .image()
         .map_or(0, |image| image.geometry().largest_block()))

@@ -65,3 +65,16 @@ fn a_closed_image_is_kept_open_until_a_rescan_or_another_takes_its_name() {
     let mut files = links.filter_map(|link| std::fs::read_link(link.unwrap().path()).ok());
     assert!(files.all(|file| file != deleted));
 }
+
+#[test]
+fn what_is_no_file_or_gone_is_no_error_of_an_image() {
+    let library = Library::with(&[("sub/a.cso", &cso(&volume(40_000)))]);
+    let filesystem = library.mount();
+    let sub = find(&filesystem, "sub").unwrap().ino;
+    let image = find(&filesystem, "sub/a.iso").unwrap().ino;
+    filesystem.open(sub).unwrap_err();
+    std::fs::remove_file(library.path("sub/a.cso")).unwrap();
+    filesystem.open(image).unwrap_err();
+    let stats: serde_json::Value = serde_json::from_str(&filesystem.statistics()).unwrap();
+    assert_eq!((&stats["errors"], &stats["opens"]), (&0.into(), &0.into()));
+}
