@@ -23,6 +23,8 @@ use crate::{
 };
 
 mod ahead;
+#[cfg(test)]
+pub(crate) mod handmade;
 mod pieces;
 mod plain;
 
@@ -96,6 +98,14 @@ impl Image {
     #[must_use]
     pub fn stored_size(&self) -> u64 {
         self.source.len()
+    }
+
+    /// Fills `buf` with stored bytes from `at` on, as they are in the file or files.
+    ///
+    /// # Errors
+    /// `Io` when they cannot be read, or do not exist.
+    pub fn read_stored(&self, buf: &mut [u8], at: u64) -> Result<()> {
+        self.source.read_exact_at(buf, at)
     }
 
     /// How the plain bytes are cut into blocks.

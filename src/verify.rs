@@ -4,27 +4,28 @@
 //! ```
 //! # fn main() -> plainiso::Result<()> {
 //! use std::sync::Arc;
-//! use plainiso::{format::{self, OpenOptions}, digest::Algorithm, verify::{Subject, verify}};
+//! use plainiso::{
+//!     cache::BlockCache, digest::Algorithm, format::{self, OpenOptions}, image::Image, verify::verify,
+//! };
 //!
 //! # let mut file = vec![0; 0x9000];
 //! # file[0x8001..0x8006].copy_from_slice(b"CD001");
-//! let subject = Subject::new(format::open(Arc::new(file), &OpenOptions::alone())?);
-//! let report = verify(&subject, &Algorithm::ALL, &mut |_done| {});
+//! let opened = format::open(Arc::new(file), &OpenOptions::alone())?;
+//! let image = Image::new(opened, Arc::new(BlockCache::new(0)));
+//! let report = verify(&image, &Algorithm::ALL, &mut |_done| {});
 //! assert!(report.is_intact());
 //! assert_eq!(report.hash(Algorithm::Crc32).map(str::len), Some(8));
 //! # Ok(())
 //! # }
 //! ```
 
-use std::{collections::BTreeMap, convert::Infallible, ffi::OsStr, path::Path, sync::Arc, thread};
+use std::{collections::BTreeMap, convert::Infallible, thread};
 
 use crate::{
     Result,
-    cache::BlockCache,
     digest::Algorithm,
-    format::{self, Checksum, OpenOptions, Opened, Password},
+    format::Checksum,
     image::Image,
-    source::{FileSource, Folder, Source},
     stream::{Damage, Stream},
     volume::Volume,
 };
@@ -39,47 +40,6 @@ use hash::HashThreads;
 
 /// Damaged blocks that a report lists one by one. A badly damaged image has millions.
 pub const MOST_LISTED: usize = 1000;
-
-/// Bytes of decoded blocks that are kept while directories are read.
-const CACHE: usize = 32 << 20;
-
-/// An image together with its stored bytes, which some checksums cover.
-#[derive(Debug)]
-pub struct Subject {
-    image: Image,
-    source: Arc<dyn Source>,
-}
-
-impl Subject {
-    /// Opens the image at `path`, together with the files of its set.
-    ///
-    /// # Errors
-    /// As [`Image::open`].
-    pub fn open(path: &Path, password: &dyn Fn() -> Result<Option<Password>>) -> Result<Self> {
-        let options = OpenOptions {
-            name: path.file_name().unwrap_or(OsStr::new("")),
-            siblings: &Folder::of(path),
-            password,
-        };
-        let opened = format::open(Arc::new(FileSource::open(path)?), &options);
-        opened.map(Self::new).map_err(|err| err.in_file(path))
-    }
-
-    /// An opened format.
-    #[must_use]
-    pub fn new(opened: Opened) -> Self {
-        Self {
-            source: Arc::clone(&opened.source),
-            image: Image::new(opened, Arc::new(BlockCache::new(CACHE))),
-        }
-    }
-
-    /// The image.
-    #[must_use]
-    pub fn image(&self) -> &Image {
-        &self.image
-    }
-}
 
 /// What was found.
 #[derive(Debug)]
@@ -149,19 +109,15 @@ impl Report {
 ///
 /// `progress` is told the number of plain bytes done, again and again. Memory is bounded: by the buffers of
 /// [`Stream`], and by [`MOST_LISTED`].
-pub fn verify(
-    subject: &Subject,
-    algorithms: &[Algorithm],
-    progress: &mut dyn FnMut(u64),
-) -> Report {
-    let carried = &subject.image.details().checksums;
+pub fn verify(image: &Image, algorithms: &[Algorithm], progress: &mut dyn FnMut(u64)) -> Report {
+    let carried = &image.details().checksums;
     let needed = needed(algorithms, carried);
     let (mut tally, mut hashes, mut stored) = (Tally::default(), Vec::new(), None);
     thread::scope(|scope| {
         let wants_stored = carried.iter().any(is_of_stored);
-        let stored_crc = wants_stored.then(|| scope.spawn(|| stored::crc32(subject)));
+        let stored_crc = wants_stored.then(|| scope.spawn(|| stored::crc32(image)));
         let hashing = HashThreads::start(scope, &needed);
-        let Ok(()) = Stream::of(&subject.image).in_order(|mut piece| {
+        let Ok(()) = Stream::of(image).in_order(|mut piece| {
             tally.add(piece.take_damage());
             progress(piece.at() + piece.plain().len() as u64);
             // What is not whole has no hash worth knowing.
@@ -195,7 +151,7 @@ pub fn verify(
         .map(check)
         .collect();
     hashes.retain(|(algorithm, _)| algorithms.contains(algorithm));
-    tally.report(&subject.image, hashes, checks)
+    tally.report(image, hashes, checks)
 }
 
 /// The algorithms that were asked for and those of the file's own checksums, each once.

@@ -1,6 +1,6 @@
 //! `verify`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 
@@ -12,14 +12,19 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result,
+    cache::BlockCache,
     digest::Algorithm,
     format::Password,
-    verify::{Report, Subject, dat::Dat, verify},
+    image::Image,
+    verify::{Report, dat::Dat, verify},
 };
 
 mod answers;
 
 use answers::Answer;
+
+/// Bytes of decoded blocks that are kept while the directories of a damaged image are read.
+const CACHE: usize = 32 << 20;
 
 /// What `verify` is asked for.
 #[derive(Args, Debug)]
@@ -106,12 +111,13 @@ struct Run {
 impl Run {
     fn look_at(&mut self, found: &Found) -> Result<Answer> {
         let password = password::ForImage::new(&found.path, self.given.as_ref());
-        let subject = Subject::open(&found.path, &|| password.find())?;
-        let progress = Progress::new(&found.path, subject.image().size());
-        let report = verify(&subject, &self.algorithms, &mut |done| progress.at(done));
+        let cache = Arc::new(BlockCache::new(CACHE));
+        let image = Image::open(&found.path, cache, &|| password.find())?;
+        let progress = Progress::new(&found.path, image.size());
+        let report = verify(&image, &self.algorithms, &mut |done| progress.at(done));
         drop(progress);
         let discs = self.discs(&report);
-        for fault in faults(&report, subject.image().geometry().blocks()) {
+        for fault in faults(&report, image.geometry().blocks()) {
             self.tally
                 .failed(&Error::corrupt(fault).in_file(&found.path));
         }

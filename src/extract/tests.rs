@@ -2,59 +2,15 @@ use std::{
     cell::Cell,
     fs::File,
     os::unix::fs::{FileExt, MetadataExt},
-    sync::Arc,
 };
 
 use super::*;
-use crate::{
-    ErrorKind,
-    cache::BlockCache,
-    codec::Codec,
-    format::{Details, FORMATS, Opened},
-    map::{BlockMap, Geometry, Stored},
-};
+use crate::{ErrorKind, format::Details, image::handmade::Handmade};
 
 /// Stored blocks of 1000 bytes, of which some have no place.
-#[derive(Debug)]
-struct Blocks {
-    geometry: Geometry,
-    missing: Vec<u64>,
-}
-
-impl BlockMap for Blocks {
-    fn geometry(&self) -> &Geometry {
-        &self.geometry
-    }
-
-    fn locate(&self, block: u64) -> Stored {
-        let span = self.geometry.span(block);
-        Stored {
-            at: span.start,
-            len: u32::try_from(span.end - span.start).unwrap(),
-            codec: if self.missing.contains(&block) {
-                Codec::Missing
-            } else {
-                Codec::Raw
-            },
-        }
-    }
-}
-
 fn image(plain: &[u8], missing: &[u64]) -> Image {
-    let geometry = Geometry::Uniform {
-        size: plain.len() as u64,
-        block_size: 1000,
-    };
-    let opened = Opened {
-        format: FORMATS[0],
-        source: Arc::new(plain.to_vec()),
-        map: Box::new(Blocks {
-            geometry,
-            missing: missing.into(),
-        }),
-        details: Details::default(),
-    };
-    Image::new(opened, Arc::new(BlockCache::new(10_000)))
+    let blocks = Handmade::uniform(plain, 1000, missing);
+    blocks.image(plain.to_vec(), Details::default(), 10_000)
 }
 
 /// Data around two megabytes of zeroes.

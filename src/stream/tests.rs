@@ -1,73 +1,19 @@
 use std::{
     convert::Infallible,
     panic::{self, AssertUnwindSafe},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::Ordering,
 };
 
 use super::*;
-use crate::{
-    Result,
-    cache::BlockCache,
-    codec::Codec,
-    format::{Details, FORMATS, Opened},
-    map::{BlockMap, Stored},
-};
-
-/// Stored blocks, of which some have no place, and one makes its worker panic.
-#[derive(Debug)]
-struct Blocks {
-    geometry: Geometry,
-    missing: Vec<u64>,
-    panics: Option<u64>,
-    decodes: Arc<AtomicUsize>,
-}
-
-impl BlockMap for Blocks {
-    fn geometry(&self) -> &Geometry {
-        &self.geometry
-    }
-
-    fn locate(&self, block: u64) -> Stored {
-        let span = self.geometry.span(block);
-        Stored {
-            at: span.start,
-            len: u32::try_from(span.end - span.start).unwrap(),
-            codec: if self.missing.contains(&block) {
-                Codec::Missing
-            } else {
-                Codec::Raw
-            },
-        }
-    }
-
-    fn decode(&self, block: u64, stored: Stored, src: &mut [u8], dst: &mut [u8]) -> Result<()> {
-        assert!(self.panics != Some(block), "asked for by the test");
-        self.decodes.fetch_add(1, Ordering::Relaxed);
-        stored.codec.decode(src, dst)
-    }
-}
+use crate::{format::Details, image::handmade::Handmade};
 
 fn plain(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i / 7 % 251) as u8).collect()
 }
 
-fn blocks(geometry: Geometry) -> Blocks {
-    Blocks {
-        geometry,
-        missing: Vec::new(),
-        panics: None,
-        decodes: Arc::default(),
-    }
-}
-
-fn image(blocks: Blocks) -> Image {
-    let opened = Opened {
-        format: FORMATS[0],
-        source: Arc::new(plain(usize::try_from(blocks.geometry.size()).unwrap())),
-        map: Box::new(blocks),
-        details: Details::default(),
-    };
-    Image::new(opened, Arc::new(BlockCache::new(0)))
+fn image(blocks: Handmade) -> Image {
+    let plain = plain(usize::try_from(blocks.geometry.size()).unwrap());
+    blocks.image(plain, Details::default(), 0)
 }
 
 fn uniform(size: u64, block_size: u32) -> Geometry {
@@ -102,7 +48,7 @@ fn every_geometry_arrives_whole_and_in_order() {
         Geometry::Table(table.into()),
     ] {
         let whole = plain(usize::try_from(geometry.size()).unwrap());
-        let image = image(blocks(geometry));
+        let image = image(Handmade::new(geometry));
         for threads in [1, 2, 5] {
             assert!(collect(&image, 0, threads) == (whole.clone(), vec![]));
         }
@@ -111,7 +57,7 @@ fn every_geometry_arrives_whole_and_in_order() {
 
 #[test]
 fn a_run_may_begin_at_any_block() {
-    let image = image(blocks(uniform(3_000_001, 2048)));
+    let image = image(Handmade::new(uniform(3_000_001, 2048)));
     let whole = plain(3_000_001);
     for first in [0, 1, 511, 1464, 1465, u64::MAX] {
         let from = usize::try_from(first).unwrap().saturating_mul(2048);
@@ -123,9 +69,9 @@ fn a_run_may_begin_at_any_block() {
 #[test]
 fn a_damaged_block_costs_only_itself() {
     let missing = vec![0, 700, 701, 1464];
-    let image = image(Blocks {
+    let image = image(Handmade {
         missing: missing.clone(),
-        ..blocks(uniform(3_000_001, 2048))
+        ..Handmade::new(uniform(3_000_001, 2048))
     });
     let mut whole = plain(3_000_001);
     for &block in &missing {
@@ -138,9 +84,9 @@ fn a_damaged_block_costs_only_itself() {
 
 #[test]
 fn damage_names_its_place_and_reason() {
-    let image = image(Blocks {
+    let image = image(Handmade {
         missing: vec![2],
-        ..blocks(uniform(5000, 2048))
+        ..Handmade::new(uniform(5000, 2048))
     });
     let Ok(()) = Stream::of(&image).in_order(|mut piece| {
         let damage = piece.take_damage().remove(0);
@@ -153,7 +99,7 @@ fn damage_names_its_place_and_reason() {
 
 #[test]
 fn a_consumer_that_fails_ends_the_run_and_the_workers() {
-    let blocks = blocks(uniform(200 << 20, 1 << 20));
+    let blocks = Handmade::new(uniform(200 << 20, 1 << 20));
     let decodes = Arc::clone(&blocks.decodes);
     let image = image(blocks);
     let mut seen = 0;
@@ -167,7 +113,7 @@ fn a_consumer_that_fails_ends_the_run_and_the_workers() {
 
 #[test]
 fn workers_wait_for_a_consumer_that_keeps_pieces() {
-    let blocks = blocks(uniform(60 << 20, 1 << 20));
+    let blocks = Handmade::new(uniform(60 << 20, 1 << 20));
     let decodes = Arc::clone(&blocks.decodes);
     let image = image(blocks);
     let (mut kept, mut handed_over) = (Vec::new(), 0);
@@ -186,9 +132,9 @@ fn workers_wait_for_a_consumer_that_keeps_pieces() {
 
 #[test]
 fn a_worker_that_panics_does_not_leave_the_others_waiting() {
-    let image = image(Blocks {
+    let image = image(Handmade {
         panics: Some(3),
-        ..blocks(uniform(60 << 20, 1 << 20))
+        ..Handmade::new(uniform(60 << 20, 1 << 20))
     });
     let run = || collect(&image, 0, 2);
     assert!(panic::catch_unwind(AssertUnwindSafe(run)).is_err());

@@ -2,8 +2,7 @@
 
 use std::mem;
 
-use super::Subject;
-use crate::{Error, Result, codec::Codec};
+use crate::{Error, Result, codec::Codec, image::Image};
 
 /// Bytes for one read.
 const READ: usize = 1 << 20;
@@ -12,10 +11,9 @@ const READ: usize = 1 << 20;
 ///
 /// # Errors
 /// `Io` when they cannot be read, `Corrupt` when the file has no bytes for a block.
-pub(super) fn crc32(subject: &Subject) -> Result<String> {
-    let image = &subject.image;
+pub(super) fn crc32(image: &Image) -> Result<String> {
     let mut crc = Crc {
-        subject,
+        image,
         hasher: crc32fast::Hasher::new(),
         buffer: Vec::new(),
     };
@@ -42,7 +40,7 @@ pub(super) fn crc32(subject: &Subject) -> Result<String> {
 }
 
 struct Crc<'s> {
-    subject: &'s Subject,
+    image: &'s Image,
     hasher: crc32fast::Hasher,
     buffer: Vec<u8>,
 }
@@ -53,7 +51,7 @@ impl Crc<'_> {
         while at < bytes.end {
             let left = usize::try_from(bytes.end - at).unwrap_or(READ);
             self.buffer.resize(READ.min(left), 0);
-            self.subject.source.read_exact_at(&mut self.buffer, at)?;
+            self.image.read_stored(&mut self.buffer, at)?;
             self.hasher.update(&self.buffer);
             at += self.buffer.len() as u64;
         }

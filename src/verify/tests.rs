@@ -1,70 +1,18 @@
 use super::*;
-use crate::{
-    Error,
-    codec::Codec,
-    format::{Details, FORMATS},
-    map::{BlockMap, Geometry, Stored},
-};
+use crate::{format::Details, image::handmade::Handmade};
 
 /// Blocks of 2048 bytes stored as they are, of which some have no place.
-#[derive(Debug)]
-struct Blocks {
-    geometry: Geometry,
-    missing: Vec<u64>,
-}
-
-impl BlockMap for Blocks {
-    fn geometry(&self) -> &Geometry {
-        &self.geometry
-    }
-
-    fn locate(&self, block: u64) -> Stored {
-        let span = self.geometry.span(block);
-        Stored {
-            at: span.start,
-            len: u32::try_from(span.end - span.start).unwrap(),
-            codec: if self.missing.contains(&block) {
-                Codec::Missing
-            } else {
-                Codec::Raw
-            },
-        }
-    }
-
-    fn decode(&self, _: u64, stored: Stored, src: &mut [u8], dst: &mut [u8]) -> Result<()> {
-        match stored.codec {
-            Codec::Missing => Err(Error::corrupt("it is missing")),
-            codec => codec.decode(src, dst),
-        }
-    }
-}
-
-fn subject(
-    plain: &[u8],
-    missing: &[u64],
-    checksums: &[(&'static str, &'static str, &str)],
-) -> Subject {
+fn image(plain: &[u8], missing: &[u64], checksums: &[(&'static str, &'static str, &str)]) -> Image {
     let checksum = |&(covers, algorithm, value): &(&'static str, &'static str, &str)| Checksum {
         covers,
         algorithm,
         value: value.into(),
     };
-    let geometry = Geometry::Uniform {
-        size: plain.len() as u64,
-        block_size: 2048,
+    let details = Details {
+        checksums: checksums.iter().map(checksum).collect(),
+        ..Details::default()
     };
-    Subject::new(Opened {
-        format: FORMATS[0],
-        source: Arc::new(plain.to_vec()),
-        map: Box::new(Blocks {
-            geometry,
-            missing: missing.into(),
-        }),
-        details: Details {
-            checksums: checksums.iter().map(checksum).collect(),
-            ..Details::default()
-        },
-    })
+    Handmade::uniform(plain, 2048, missing).image(plain.to_vec(), details, 32 << 20)
 }
 
 /// `abc`, as the standards have it.
@@ -78,13 +26,13 @@ const ABC: [(Algorithm, &str); 4] = [
     ),
 ];
 
-fn run(subject: &Subject, algorithms: &[Algorithm]) -> Report {
-    verify(subject, algorithms, &mut |_| {})
+fn run(image: &Image, algorithms: &[Algorithm]) -> Report {
+    verify(image, algorithms, &mut |_| {})
 }
 
 #[test]
 fn the_hashes_are_those_of_the_standards() {
-    let report = run(&subject(b"abc", &[], &[]), &Algorithm::ALL);
+    let report = run(&image(b"abc", &[], &[]), &Algorithm::ALL);
     for (algorithm, hash) in ABC {
         assert_eq!(report.hash(algorithm), Some(hash));
     }
@@ -94,7 +42,7 @@ fn the_hashes_are_those_of_the_standards() {
 #[test]
 fn only_what_is_asked_for_is_reported() {
     let carried = [("image", "md5", "900150983cd24fb0d6963f7d28e17f72")];
-    let report = run(&subject(b"abc", &[], &carried), &[Algorithm::Sha1]);
+    let report = run(&image(b"abc", &[], &carried), &[Algorithm::Sha1]);
     assert_eq!(report.hashes, [(ABC[2].0, ABC[2].1.to_owned())]);
     assert!(report.checks[0].holds());
 }
@@ -107,7 +55,7 @@ fn a_wrong_checksum_of_the_image_or_the_stored_bytes_is_found() {
         ("stored", "352441c2", true),
         ("stored", "00000000", false),
     ] {
-        let report = run(&subject(b"abc", &[], &[(covers, "crc32", value)]), &[]);
+        let report = run(&image(b"abc", &[], &[(covers, "crc32", value)]), &[]);
         assert_eq!(report.checks[0].found.as_deref(), Some("352441c2"));
         assert_eq!(report.checks[0].holds(), holds);
         assert_eq!(report.is_intact(), holds);
@@ -117,7 +65,7 @@ fn a_wrong_checksum_of_the_image_or_the_stored_bytes_is_found() {
 #[test]
 fn damage_leaves_hashes_unknown_and_every_block_is_named() {
     let carried = [("image", "crc32", "352441c2"), ("stored", "crc32", "1")];
-    let report = run(&subject(&[1; 9000], &[1, 4], &carried), &Algorithm::ALL);
+    let report = run(&image(&[1; 9000], &[1, 4], &carried), &Algorithm::ALL);
     assert!(report.hashes.is_empty() && !report.is_intact());
     assert!(report.checks.iter().all(|check| check.found.is_none()));
     let blocks: Vec<_> = report.damage.iter().map(|it| it.damage.block).collect();
@@ -131,7 +79,7 @@ fn damage_leaves_hashes_unknown_and_every_block_is_named() {
 #[test]
 fn no_more_damage_is_listed_than_people_read() {
     let missing: Vec<u64> = (0..1500).collect();
-    let report = run(&subject(&vec![0; 2048 * 1500], &missing, &[]), &[]);
+    let report = run(&image(&vec![0; 2048 * 1500], &missing, &[]), &[]);
     assert_eq!(report.damage.len(), MOST_LISTED);
     assert_eq!(report.damaged_blocks, 1500);
 }
@@ -139,7 +87,7 @@ fn no_more_damage_is_listed_than_people_read() {
 #[test]
 fn progress_rises_to_the_size() {
     let (mut last, mut calls) = (0, 0);
-    verify(&subject(&vec![3; 5 << 20], &[], &[]), &[], &mut |done| {
+    verify(&image(&vec![3; 5 << 20], &[], &[]), &[], &mut |done| {
         assert!(done > last);
         (last, calls) = (done, calls + 1);
     });
