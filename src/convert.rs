@@ -39,6 +39,7 @@ use crate::{
     digest::{Algorithm, Hasher},
     format::Password,
     image::Image,
+    output::Existing,
     pack::{Pack, Target, Wish},
 };
 
@@ -72,15 +73,6 @@ pub struct Settings {
     pub existing: Existing,
 }
 
-/// What to do with a file that stands where the output goes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Existing {
-    /// Keep it, and fail.
-    Keep,
-    /// Replace it, once the output is complete.
-    Replace,
-}
-
 impl Settings {
     /// The usual settings for a target: what every reader of the format takes, on all processors.
     #[must_use]
@@ -91,7 +83,7 @@ impl Settings {
             jobs: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             verify: false,
             sum: None,
-            existing: Existing::Keep,
+            existing: Existing::Refuse,
         }
     }
 }
@@ -204,7 +196,7 @@ pub fn file(
     settings: &Settings,
     watch: &dyn Watch,
 ) -> Result<Report> {
-    if settings.existing == Existing::Keep && output.symlink_metadata().is_ok() {
+    if settings.existing == Existing::Refuse && output.symlink_metadata().is_ok() {
         let message = "the output is there already; --force replaces it";
         return Err(Error::new(ErrorKind::Io, message).in_file(output));
     }

@@ -6,7 +6,7 @@
 //! ```
 //! # fn main() -> plainiso::Result<()> {
 //! use std::{fs, sync::Arc};
-//! use plainiso::{cache::BlockCache, extract::{self, Existing}, image::Image};
+//! use plainiso::{cache::BlockCache, extract, image::Image, output::Existing};
 //!
 //! let dir = tempfile::tempdir().unwrap();
 //! let (stored, plain) = (dir.path().join("stored.iso"), dir.path().join("plain.iso"));
@@ -21,15 +21,15 @@
 //! ```
 
 use std::{
-    fs::{self, File},
-    io,
-    io::Write,
-    path::{Path, PathBuf},
+    fs,
+    io::{self, Write},
+    path::Path,
 };
 
 use crate::{
     Error, Result,
     image::Image,
+    output::Existing,
     stream::{Damage, Stream},
 };
 
@@ -44,15 +44,6 @@ use part::{Origin, Part};
 /// Plain bytes between two points at which everything written so far is brought to the disk. A run that is killed
 /// loses at most so many.
 const CHECKPOINT: u64 = 128 << 20;
-
-/// What to do with a file that has the name already.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Existing {
-    /// Leave it alone. That is a failure, unless it has the size and the time that the new file would get.
-    Refuse,
-    /// Replace it, at the moment when the new file is complete.
-    Replace,
-}
 
 /// How a file came about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -69,7 +60,8 @@ pub enum Extracted {
 /// Writes the plain bytes of the image stored at `stored` to the file `out`, which also gets its time (of a set, the newest).
 ///
 /// Until the file is complete it is called `OUT.part`, and `OUT.part.state` says whose it is. Both stay when the run
-/// is interrupted or the disk is full, and go when the image turns out to be damaged. `progress` is told the number
+/// is interrupted or the disk is full, and go when the image turns out to be damaged. A file that is there with the
+/// size and the time that the new one would get needs nothing. `progress` is told the number
 /// of plain bytes done.
 ///
 /// # Errors
@@ -195,32 +187,4 @@ pub fn to_writer(
         progress(piece.at() + whole as u64);
         damage.map_or(Ok(()), |damage| Err(Stop::Read(damage.error)))
     })
-}
-
-/// Makes the file `out` with these bytes: it is complete or not there.
-///
-/// # Errors
-/// `Io` when there is a file of that name, or it cannot be written.
-pub fn write_new(out: &Path, bytes: &[u8]) -> Result<()> {
-    let cannot = |e| Error::io(e, "cannot make the file").in_file(out);
-    if fs::symlink_metadata(out).is_ok() {
-        return Err(taken("it is there already; remove it or choose another name").in_file(out));
-    }
-    let part = part::with_ending(out, ".part");
-    let mut file =
-        File::create_new(&part).map_err(|e| Error::io(e, "cannot make the file").in_file(&part))?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    let placed = written.and_then(|()| part::rename_to_free_name(&part, out));
-    placed.map_err(|e| {
-        let _ = fs::remove_file(&part);
-        cannot(e)
-    })
-}
-
-/// The folder in which a file stands.
-fn folder_of(file: &Path) -> PathBuf {
-    match file.parent() {
-        Some(parent) if parent != Path::new("") => parent.to_path_buf(),
-        _ => PathBuf::from("."),
-    }
 }

@@ -19,6 +19,7 @@ pub mod fs;
 pub mod fuse;
 pub mod image;
 pub mod map;
+pub mod output;
 pub mod pack;
 pub mod source;
 pub mod stream;

@@ -8,9 +8,12 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use plainiso::convert::{self, Existing, Settings, Silent};
 use plainiso::digest::Algorithm;
 use plainiso::format;
+use plainiso::{
+    convert::{self, Settings, Silent},
+    output::Existing,
+};
 use tempfile::TempDir;
 
 #[path = "convert/mod.rs"]

@@ -15,6 +15,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("codec", 1),
     ("cache", 1),
     ("digest", 1),
+    ("output", 1),
     ("map", 2),
     ("pack", 2),
     ("format", 3),

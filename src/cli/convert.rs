@@ -1,9 +1,7 @@
 //! `convert`.
 
 use std::{
-    fs::{self, File},
-    io::Write,
-    path::Path,
+    fs,
     sync::{Arc, atomic::AtomicBool},
     time::Instant,
 };
@@ -15,6 +13,7 @@ use crate::{
     Error, Result,
     convert::{self, Report, Settings, Watch},
     format::Password,
+    output::{self, Existing},
 };
 
 mod arguments;
@@ -168,7 +167,9 @@ impl Batch<'_> {
         if self.arguments.checksum_file {
             let mut name = name;
             name.push(format!(".{algorithm}"));
-            write_beside(&job.output.with_file_name(name), &line)?;
+            let path = job.output.with_file_name(name);
+            output::write(&path, format!("{line}\n").as_bytes(), Existing::Replace)
+                .map_err(|e| Error::io(e, "cannot write the checksum").in_file(&path))?;
         }
         Ok(Some(Checksum {
             algorithm,
@@ -225,16 +226,4 @@ impl Batch<'_> {
             plain_size: image.size(),
         })
     }
-}
-
-fn write_beside(path: &Path, line: &str) -> Result<()> {
-    let mut part = path.as_os_str().to_os_string();
-    part.push(".part");
-    let write = || {
-        let mut file = File::create(&part)?;
-        writeln!(file, "{line}")?;
-        file.sync_all()?;
-        fs::rename(&part, path)
-    };
-    write().map_err(|e| Error::io(e, "cannot write the checksum").in_file(path))
 }

@@ -17,11 +17,8 @@ use super::{
     progress::Progress,
 };
 use crate::{
-    Error, ErrorKind, Result,
-    cache::BlockCache,
-    extract::{Existing, to_file},
-    format::Password,
-    image::Image,
+    Error, ErrorKind, Result, cache::BlockCache, extract::to_file, format::Password, image::Image,
+    output::Existing,
 };
 
 /// What `extract` is asked for.

@@ -1,6 +1,6 @@
 //! `info`.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, io, path::Path, sync::Arc};
 
 use serde::Serialize;
 
@@ -8,9 +8,9 @@ use super::{Exit, Tally, answer, arguments::InfoArguments, label, log, password}
 use crate::{
     Error, ErrorKind, Result,
     cache::BlockCache,
-    extract::write_new,
     format::{Checksum, Password},
     image::Image,
+    output::{self, Existing},
 };
 
 mod map;
@@ -105,6 +105,19 @@ fn look_at(
         write_new(file, drawing.as_bytes())?;
     }
     Ok(info)
+}
+
+fn write_new(file: &Path, bytes: &[u8]) -> Result<()> {
+    output::write(file, bytes, Existing::Refuse).map_err(|e| {
+        let err = match e.kind() {
+            io::ErrorKind::AlreadyExists => {
+                let message = "it is there already; remove it or choose another name";
+                Error::new(ErrorKind::Io, message)
+            }
+            _ => Error::io(e, "cannot make the file"),
+        };
+        err.in_file(file)
+    })
 }
 
 /// The width of the terminal; 80 where there is none.

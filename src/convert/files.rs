@@ -10,8 +10,11 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::Existing;
-use crate::{Error, ErrorKind, Result, pack::Output};
+use crate::{
+    Error, ErrorKind, Result,
+    output::{self, Existing, folder_of},
+    pack::Output,
+};
 
 /// Bytes that are written at once.
 const BUFFER: usize = 1 << 20;
@@ -56,14 +59,6 @@ fn sync_file(writing: &mut Writing) -> io::Result<()> {
 fn cannot_write(e: io::Error, output: &Path) -> Error {
     let message = "cannot write the output; it was removed, and the source left as it was";
     Error::io(e, message).in_file(output)
-}
-
-/// The folder that holds a file.
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    }
 }
 
 impl Files {
@@ -220,22 +215,15 @@ impl Written {
 }
 
 fn rename(from: &Path, to: &Path, existing: Existing) -> Result<()> {
-    let cannot = |e| Error::io(e, "cannot move the output into its place").in_file(to);
-    if existing == Existing::Replace {
-        return fs::rename(from, to).map_err(cannot);
-    }
-    // A link never replaces a file. Where the file system has no links, a look before must do.
-    match fs::hard_link(from, to) {
-        Ok(()) => Ok(()),
-        Err(_) if to.symlink_metadata().is_ok() => {
+    output::rename(from, to, existing).map_err(|e| match e.kind() {
+        io::ErrorKind::AlreadyExists => {
             let message = "a file came to stand where the output goes; --force replaces it";
-            Err(Error::new(ErrorKind::Io, message).in_file(to))
+            Error::new(ErrorKind::Io, message).in_file(to)
         }
-        Err(_) => fs::rename(from, to).map_err(cannot),
-    }
+        _ => Error::io(e, "cannot move the output into its place").in_file(to),
+    })
 }
 
 fn sync_folder(folder: &Path) -> Result<()> {
-    let synced = File::open(folder).and_then(|folder| folder.sync_all());
-    synced.map_err(|e| Error::io(e, "cannot sync the folder").in_file(folder))
+    output::sync_folder(folder).map_err(|e| Error::io(e, "cannot sync the folder").in_file(folder))
 }

@@ -13,8 +13,12 @@ use std::{
 
 use rustix::fs::FlockOperation;
 
-use super::{Existing, folder_of, sparse, taken};
-use crate::{Error, Result, image::Image};
+use super::{sparse, taken};
+use crate::{
+    Error, Result,
+    image::Image,
+    output::{self, Existing, folder_of},
+};
 
 /// Bytes before the point of resumption that are compared.
 const COMPARED: u64 = 1 << 20;
@@ -222,16 +226,11 @@ impl Part {
     /// # Errors
     /// `Io` when that is refused, or the name was taken meanwhile.
     pub(super) fn rename(&self, out: &Path, existing: Existing) -> Result<()> {
-        match existing {
-            Existing::Replace => fs::rename(&self.path, out),
-            Existing::Refuse => rename_to_free_name(&self.path, out),
-        }
-        .map_err(|e| Error::io(e, "cannot give the finished file its name").in_file(out))?;
+        output::rename(&self.path, out, existing)
+            .map_err(|e| Error::io(e, "cannot give the finished file its name").in_file(out))?;
         let _ = fs::remove_file(&self.state_path);
         // Some file systems cannot sync a folder; the file's bytes are safe in any case.
-        if let Ok(folder) = File::open(folder_of(out)) {
-            let _ = folder.sync_all();
-        }
+        let _ = output::sync_folder(folder_of(out));
         Ok(())
     }
 
@@ -272,23 +271,7 @@ fn read_state(path: &Path) -> Option<String> {
     String::from_utf8(text).ok()
 }
 
-/// Renames, and fails when there is a file of that name.
-pub(super) fn rename_to_free_name(from: &Path, to: &Path) -> io::Result<()> {
-    use rustix::{
-        fs::{CWD, RenameFlags, renameat_with},
-        io::Errno,
-    };
-    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // A file system that cannot promise it: then a look before has to do.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => match fs::symlink_metadata(to) {
-            Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
-            Err(_) => fs::rename(from, to),
-        },
-        other => Ok(other?),
-    }
-}
-
-pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(ending);
     name.into()

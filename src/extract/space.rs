@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::folder_of;
-use crate::{Error, ErrorKind, Result, codec::Codec, image::Image};
+use crate::{Error, ErrorKind, Result, codec::Codec, image::Image, output::folder_of};
 
 /// A block that is stored in less than this part of its size may be all zeroes, which take no room.
 const ZEROES_RATIO: u64 = 64;
@@ -14,7 +13,7 @@ const ZEROES_RATIO: u64 = 64;
 /// `Io` with both numbers. A system that does not tell what is free is believed to have enough.
 pub(super) fn check(image: &Image, first_block: u64, out: &Path) -> Result<()> {
     let folder = folder_of(out);
-    let Ok(space) = rustix::fs::statvfs(&folder) else {
+    let Ok(space) = rustix::fs::statvfs(folder) else {
         return Ok(());
     };
     let free = space.f_bavail.saturating_mul(space.f_frsize);

@@ -2,6 +2,7 @@ use std::{
     cell::Cell,
     fs::File,
     os::unix::fs::{FileExt, MetadataExt},
+    path::PathBuf,
 };
 
 use super::*;
@@ -271,14 +272,4 @@ fn a_writer_gets_everything_in_front_of_a_damaged_block() {
         let whole = usize::try_from(missing).unwrap() * 1000;
         assert!(out == plain[..whole], "{missing}");
     }
-}
-
-#[test]
-fn a_new_file_is_complete_and_replaces_none() {
-    let dir = tempfile::tempdir().unwrap();
-    let out = dir.path().join("x.svg");
-    write_new(&out, b"first").unwrap();
-    assert!(write_new(&out, b"second").is_err());
-    assert_eq!(fs::read(&out).unwrap(), b"first");
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
 }

@@ -13,9 +13,10 @@ use crate::{
     Error, ErrorKind, Result,
     cli::password,
     codec::{Level, Method},
-    convert::{Existing, Settings},
+    convert::Settings,
     digest::Algorithm,
     format::{self, extension_of},
+    output::Existing,
     pack::{Encryption, Target, Wish},
 };
 
@@ -186,7 +187,7 @@ impl ConvertArguments {
             existing: if self.force {
                 Existing::Replace
             } else {
-                Existing::Keep
+                Existing::Refuse
             },
         })
     }
