@@ -220,6 +220,14 @@ pub fn probe(source: &dyn Source, name: &OsStr) -> Result<(&'static Format, Summ
     Ok((format, (format.probe)(source)?))
 }
 
+/// The format whose extension a name bears. What the file holds may be another.
+#[must_use]
+pub fn of_name(name: &OsStr) -> Option<&'static Format> {
+    let extension = extension_of(name);
+    let mut formats = FORMATS.iter().copied();
+    formats.find(|format| format.extensions.contains(&extension.as_str()))
+}
+
 /// The last extension of a name, lower case, without the dot; empty when there is none.
 #[must_use]
 pub fn extension_of(name: &OsStr) -> String {

@@ -9,7 +9,7 @@ use std::{
 use super::{Place, Reported, stat::Stat};
 use crate::{
     ErrorKind, Result,
-    format::{self, FORMATS, Format, PartOf, extension_of},
+    format::{self, Format, PartOf},
     source::FileSource,
 };
 
@@ -76,9 +76,7 @@ pub(super) enum Interest {
 
 impl Interest {
     pub(super) fn of_name(name: &OsStr) -> Self {
-        let extension = extension_of(name);
-        let mut formats = FORMATS.iter();
-        match formats.find(|format| format.extensions.contains(&extension.as_str())) {
+        match format::of_name(name) {
             Some(format) if is_plain(format) => Self::PlainName,
             Some(_) => Self::ImageName,
             None => Self::Nothing,

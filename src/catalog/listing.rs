@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Result,
-    format::{PartOf, extension_of},
+    format::{self, PartOf, extension_of},
 };
 
 /// What a directory shows, sorted by name: its folders in their order, where the first with a name wins.
@@ -310,8 +310,9 @@ impl Found {
             } => format.name,
             Probe::Fault => {
                 let number = names::part_number(names::stem(&self.name));
-                names::format_of_name(&self.name)
+                format::of_name(&self.name)
                     .filter(|_| number.is_none_or(|(_, number)| number <= 1))?
+                    .name
             }
             _ => return None,
         };

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use crate::format::{FORMATS, extension_of};
+use crate::format::{self, FORMATS, extension_of};
 
 /// How compressed files are named.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -109,18 +109,10 @@ fn stripped(stored: &OsStr, role: Role) -> OsString {
 
 /// A name without the extension of a format, if it has one.
 pub(super) fn stem(name: &OsStr) -> &OsStr {
-    match format_of_name(name) {
+    match format::of_name(name) {
         Some(_) => Path::new(name).file_stem().unwrap_or(name),
         None => name,
     }
-}
-
-/// The name of the format whose extension a file bears.
-pub(super) fn format_of_name(name: &OsStr) -> Option<&'static str> {
-    let extension = extension_of(name);
-    let mut formats = FORMATS.iter();
-    let format = formats.find(|format| format.extensions.contains(&extension.as_str()))?;
-    Some(format.name)
 }
 
 /// Names a split set: the format, and what all names of the set begin with, in lower case.

@@ -10,7 +10,7 @@ use std::{
 use super::arguments::ConvertArguments;
 use crate::{
     Error, ErrorKind, Result,
-    format::{self, FORMATS, PartOf, extension_of},
+    format::{self, PartOf},
     pack::Target,
     source::FileSource,
 };
@@ -107,11 +107,7 @@ fn refuse_clashes(jobs: &mut Vec<Job>, failures: &mut Vec<Error>) {
 /// Replaces the extension of an image's name, and appends to any other name.
 fn with_extension(path: &Path, extension: &str) -> PathBuf {
     let name = path.file_name().unwrap_or_default();
-    let found = extension_of(name);
-    let is_image = FORMATS
-        .iter()
-        .any(|format| format.extensions.contains(&&found[..]));
-    if is_image {
+    if format::of_name(name).is_some() {
         return path.with_extension(extension);
     }
     let mut name = name.to_os_string();
@@ -163,11 +159,7 @@ fn walk(
 /// Whether a file bears an image's name and is one; later files of a set are part of another.
 fn is_image(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default();
-    let extension = extension_of(name);
-    let has_name = FORMATS
-        .iter()
-        .any(|format| format.extensions.contains(&&extension[..]));
-    if !has_name || !path.is_file() {
+    if format::of_name(name).is_none() || !path.is_file() {
         return false;
     }
     let probed = FileSource::open(path).and_then(|source| format::probe(&source, name));

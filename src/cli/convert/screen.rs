@@ -1,7 +1,7 @@
 //! What the user sees: bars on a terminal, lines or JSON elsewhere.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal},
     path::Path,
     sync::{
         Arc,
@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::plan::Job;
 use crate::{
     Error, Result,
-    cli::{log, password},
+    cli::{self, log, password},
     convert::{Phase, Report, Watch},
     format::Password,
 };
@@ -158,14 +158,8 @@ fn bar_style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the template is ours")
 }
 
-/// A reader that went away wants no more, which is no failure.
 fn print(text: &str) -> Result<()> {
-    match writeln!(io::stdout(), "{text}") {
-        Err(err) if err.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::io(err, "cannot write to stdout"))
-        }
-        _ => Ok(()),
-    }
+    cli::answer(|out| writeln!(out, "{text}")).map(drop)
 }
 
 /// Hears about one image.
