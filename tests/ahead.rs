@@ -1,5 +1,8 @@
 //! Readers with something decoded ahead of them: the same bytes as ever, and no block decoded twice or for nobody.
 
+mod common;
+mod handmade;
+
 use std::{
     sync::{
         Arc,
@@ -8,42 +11,21 @@ use std::{
     thread,
 };
 
+use common::eventually;
 use flate2::{Compress, Compression, FlushCompress};
+use handmade::Handmade;
 use plainiso::{
     Result,
     cache::BlockCache,
     codec::Codec,
     format::{Details, FORMATS, Opened},
     image::{Ahead, Image, Reader},
-    map::{BlockMap, Geometry, Stored},
+    map::{Geometry, Stored},
 };
 use proptest::prelude::*;
 
 /// What the kernel asks for at once.
 const REQUEST: usize = 128 << 10;
-
-/// Deflated blocks that count how often they are decoded.
-#[derive(Debug)]
-struct Slow {
-    geometry: Geometry,
-    stored: Vec<Stored>,
-    decodes: Arc<AtomicU64>,
-}
-
-impl BlockMap for Slow {
-    fn geometry(&self) -> &Geometry {
-        &self.geometry
-    }
-
-    fn locate(&self, block: u64) -> Stored {
-        self.stored[usize::try_from(block).unwrap()]
-    }
-
-    fn decode(&self, _block: u64, stored: Stored, src: &mut [u8], dst: &mut [u8]) -> Result<()> {
-        self.decodes.fetch_add(1, Ordering::Relaxed);
-        stored.codec.decode(src, dst)
-    }
-}
 
 /// An image in memory, what it decodes to, and what was done with it.
 struct Disc {
@@ -81,7 +63,7 @@ impl Disc {
         let opened = Opened {
             format: FORMATS[0],
             source: Arc::new(file),
-            map: Box::new(Slow {
+            map: Box::new(Handmade {
                 geometry: Geometry::Uniform {
                     size: len as u64,
                     block_size,
@@ -221,12 +203,9 @@ fn a_reader_that_jumps_has_nothing_decoded_ahead() {
 /// Lets the threads finish what they have begun.
 fn end(disc: &Disc, ahead: Arc<Ahead>) {
     drop(ahead);
-    let mut waited = 0;
-    while Arc::strong_count(&disc.image) > 1 {
-        thread::yield_now();
-        waited += 1;
-        assert!(waited < 100_000_000, "a thread keeps the image");
-    }
+    eventually("no thread keeps the image", || {
+        Arc::strong_count(&disc.image) == 1
+    });
 }
 
 #[test]
@@ -253,12 +232,9 @@ fn what_was_decoded_for_one_reader_serves_another_that_jumps() {
         disc.check(&reader, at * REQUEST, REQUEST).unwrap();
     }
     let (read, lead) = (4, 8);
-    let mut waited = 0;
-    while disc.decodes() < read + lead {
-        thread::yield_now();
-        waited += 1;
-        assert!(waited < 100_000_000, "only {} decodes", disc.decodes());
-    }
+    eventually("all of the lead is decoded", || {
+        disc.decodes() >= read + lead
+    });
     let other = disc.reader(&ahead);
     disc.check(&other, 7 * REQUEST, REQUEST).unwrap();
     assert_eq!(disc.decodes(), read + lead);
@@ -293,13 +269,9 @@ fn what_was_decoded_for_a_stream_that_ended_early_is_freed_with_its_reader() {
         disc.check(&reader, at * REQUEST, REQUEST).unwrap();
     }
     drop(reader);
-    let mut waited = 0;
     // A piece that is being decoded at this moment stays in the cache like any other; at most one per thread.
-    while disc.cache.held() > 2 * (REQUEST + 4096) {
-        thread::yield_now();
-        waited += 1;
-        assert!(waited < 100_000_000, "{} bytes are left", disc.cache.held());
-    }
+    let left = 2 * (REQUEST + 4096);
+    eventually("what nobody reads is freed", || disc.cache.held() <= left);
     drop(ahead);
 }
 

@@ -1,10 +1,6 @@
 //! `plainiso convert`, run as users run it.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Output, Stdio},
-};
+use std::{fs, path::Path, process::Command};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -15,19 +11,7 @@ mod common;
 mod discs;
 
 use common::eventually;
-use discs::{disc, names, plain_of, write};
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_plainiso");
-
-fn convert(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(PROGRAM);
-    command.arg("convert").args(arguments).current_dir(folder);
-    command.stdin(Stdio::null()).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
+use discs::{PROGRAM, convert, disc, names, plain_of, text, write};
 
 /// A folder of images in a tree, with what is none.
 fn library() -> TempDir {

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::Read,
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, Stdio},
     thread,
     time::Duration,
 };
@@ -17,19 +17,7 @@ mod common;
 mod discs;
 
 use common::eventually;
-use discs::{disc, names, plain_of, write};
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_plainiso");
-
-fn convert(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(PROGRAM);
-    command.arg("convert").args(arguments).current_dir(folder);
-    command.stdin(Stdio::null()).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
+use discs::{PROGRAM, convert, disc, names, plain_of, text, write};
 
 /// A conversion that takes seconds, in a process of its own.
 fn start_slow(folder: &Path) -> Child {

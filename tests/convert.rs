@@ -9,7 +9,7 @@ use std::{
 
 use plainiso::{
     codec::Level,
-    convert::{self, Settings, Silent},
+    convert::{self, Silent},
     format,
     pack::Encryption,
 };
@@ -20,15 +20,7 @@ use zeroize::Zeroizing;
 #[path = "convert/mod.rs"]
 mod discs;
 
-use discs::{Meanwhile, SECTOR, disc, open, plain_of, target, write};
-
-fn settings(name: &str) -> Settings {
-    Settings {
-        verify: true,
-        jobs: NonZeroUsize::new(3).unwrap(),
-        ..Settings::to(target(name))
-    }
-}
+use discs::{Meanwhile, SECTOR, disc, open, plain_of, settings, write};
 
 #[test]
 fn every_pair_of_formats_keeps_every_byte() {

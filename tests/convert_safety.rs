@@ -8,10 +8,10 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use plainiso::digest::Algorithm;
-use plainiso::format;
 use plainiso::{
     convert::{self, Settings, Silent},
+    digest::Algorithm,
+    format,
     output::Existing,
 };
 use tempfile::TempDir;
@@ -19,15 +19,7 @@ use tempfile::TempDir;
 #[path = "convert/mod.rs"]
 mod discs;
 
-use discs::{Meanwhile, disc, names, open, plain_of, target, write};
-
-fn settings(name: &str) -> Settings {
-    Settings {
-        verify: true,
-        jobs: NonZeroUsize::new(3).unwrap(),
-        ..Settings::to(target(name))
-    }
-}
+use discs::{Meanwhile, disc, names, open, plain_of, settings, write};
 
 #[test]
 fn an_output_that_is_there_is_kept_unless_it_is_to_be_replaced() {

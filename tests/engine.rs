@@ -1,5 +1,7 @@
 //! The engine alone, on maps made by hand: any read equals the slice, with few reads and one decode per block.
 
+mod handmade;
+
 use std::{
     sync::{
         Arc,
@@ -8,13 +10,14 @@ use std::{
     thread,
 };
 
+use handmade::Handmade;
 use plainiso::{
     ErrorKind, Result,
     cache::BlockCache,
     codec::Codec,
     format::{Details, FORMATS, Opened},
     image::Image,
-    map::{BlockMap, Geometry, Stored},
+    map::{Geometry, Stored},
     source::Source,
 };
 use proptest::prelude::*;
@@ -34,29 +37,6 @@ impl Source for Counted {
     fn read_exact_at(&self, buf: &mut [u8], at: u64) -> Result<()> {
         self.reads.fetch_add(1, Ordering::Relaxed);
         self.bytes.read_exact_at(buf, at)
-    }
-}
-
-/// A map made by hand that counts how often it decodes.
-#[derive(Debug)]
-struct Handmade {
-    geometry: Geometry,
-    stored: Vec<Stored>,
-    decodes: Arc<AtomicU64>,
-}
-
-impl BlockMap for Handmade {
-    fn geometry(&self) -> &Geometry {
-        &self.geometry
-    }
-
-    fn locate(&self, block: u64) -> Stored {
-        self.stored[usize::try_from(block).unwrap()]
-    }
-
-    fn decode(&self, _block: u64, stored: Stored, src: &mut [u8], dst: &mut [u8]) -> Result<()> {
-        self.decodes.fetch_add(1, Ordering::Relaxed);
-        stored.codec.decode(src, dst)
     }
 }
 

@@ -5,14 +5,16 @@
 
 use std::{
     fs,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
     sync::Arc,
 };
 
 use plainiso::{
     Result,
     cache::BlockCache,
-    convert::{Phase, Watch},
+    convert::{Phase, Settings, Watch},
     format::{self, Password},
     image::Image,
     pack::Target,
@@ -20,6 +22,29 @@ use plainiso::{
 use tempfile::TempDir;
 
 pub(crate) const SECTOR: usize = 2048;
+
+/// The program under test.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_plainiso");
+
+/// Runs `plainiso convert` in a folder.
+pub(crate) fn convert(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(PROGRAM);
+    command.arg("convert").args(arguments).current_dir(folder);
+    command.stdin(Stdio::null()).output().unwrap()
+}
+
+pub(crate) fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// The usual settings for a target, with the output read back.
+pub(crate) fn settings(name: &str) -> Settings {
+    Settings {
+        verify: true,
+        jobs: NonZeroUsize::new(3).unwrap(),
+        ..Settings::to(target(name))
+    }
+}
 
 pub(crate) fn target(name: &str) -> &'static Target {
     let found = format::targets().find(|target| target.name == name);
