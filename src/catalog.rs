@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use crate::{Error, ErrorKind, Result, format::PartOf};
+use crate::{Error, ErrorKind, Result, files::Tracks, format::PartOf};
 
 mod hash;
 mod known;
@@ -40,6 +40,8 @@ pub struct Options {
     pub images_only: bool,
     /// Follow symbolic links, wherever they lead.
     pub follow_links: bool,
+    /// Which files a disc of one data track is shown as.
+    pub tracks: Tracks,
 }
 
 /// The rules by which folders become listings, and what was reported so far.
@@ -236,6 +238,17 @@ impl Listing {
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// The position of the file that stands for all, where they come from one stored file.
+    #[must_use]
+    pub fn main(&self) -> Option<usize> {
+        let is_main = |entry: &Entry| match &entry.item {
+            Item::File(file) => file.is_main(),
+            _ => false,
+        };
+        let first = (!self.entries.is_empty()).then_some(0);
+        self.entries.iter().position(is_main).or(first)
     }
 
     /// The position of a name in [`Listing::entries`].

@@ -26,7 +26,7 @@ mod stats;
 mod types;
 mod xattrs;
 
-pub use crate::catalog::Naming;
+pub use crate::{catalog::Naming, files::Tracks};
 use handles::{Handles, Snapshot};
 use idle::Idle;
 use inodes::{Inodes, Node};
@@ -64,6 +64,11 @@ impl Filesystem {
             naming: options.naming,
             images_only: options.images_only,
             follow_links: options.follow_links,
+            tracks: if options.root_is_file {
+                Tracks::Iso
+            } else {
+                options.tracks
+            },
         })?;
         let top = Arc::new(top);
         Ok(Self {
@@ -278,7 +283,7 @@ impl Filesystem {
         node.check_named()?;
         let listing = self.catalog.list(&node.directory)?;
         let index = match node.ino {
-            ROOT => (!listing.entries().is_empty()).then_some(0),
+            ROOT => listing.main(),
             _ => listing.find(&node.name),
         };
         Ok(Found {

@@ -1,16 +1,18 @@
 //! Reads folders and decides what they show.
 
 use std::{
-    collections::{HashMap, HashSet},
     ffi::{OsStr, OsString},
     fs::{self, DirEntry, Metadata},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
+mod sets;
+mod several;
+
 use super::{
     Catalog, Directory, Entry, Item, Place, Probe, StoredFile,
-    known::{Candidate, Interest, Known},
+    known::{Candidate, Interest, Known, Probed},
     names::{self, Role, SetKey},
     refused,
     stat::Stat,
@@ -19,6 +21,8 @@ use crate::{
     Result,
     format::{self, PartOf, extension_of},
 };
+use sets::{Sets, beside};
+use several::{OneOf, Several};
 
 /// What a directory shows, sorted by name: its folders in their order, where the first with a name wins.
 pub(super) fn entries(catalog: &Catalog, directory: &Directory) -> Result<Vec<Entry>> {
@@ -74,6 +78,10 @@ enum FoundKind {
     Directory(Arc<Place>),
     Link,
     File(Interest, Known),
+    /// Several plain files, before they have their names.
+    Several(Arc<Several>),
+    /// One of them.
+    OneOf(OneOf),
 }
 
 fn folder(catalog: &Catalog, place: &Arc<Place>) -> Result<Vec<Entry>> {
@@ -104,7 +112,7 @@ fn named_files(catalog: &Catalog, files: &[PathBuf]) -> Vec<Entry> {
         found.push(Found {
             name: name.to_os_string(),
             stored: path.clone().into_os_string(),
-            kind: FoundKind::File(interest, probe(catalog, path, interest)),
+            kind: probe(catalog, path, interest),
         });
     }
     let nowhere = Arc::new(Place {
@@ -140,8 +148,7 @@ fn classify(catalog: &Catalog, place: &Arc<Place>, entry: &DirEntry) -> Option<F
         return None;
     }
     let interest = Interest::of_name(&name);
-    let known = probe(catalog, &path, interest);
-    found(name.clone(), FoundKind::File(interest, known))
+    found(name.clone(), probe(catalog, &path, interest))
 }
 
 /// What a symbolic link is shown as, when not as a link: the file or folder that it leads to.
@@ -163,8 +170,8 @@ fn follow(catalog: &Catalog, place: &Arc<Place>, link: &Path) -> Option<(PathBuf
     if interest != Interest::ImageName && !catalog.options.follow_links {
         return None;
     }
-    let known = probe(catalog, &target, interest);
-    Some((target, FoundKind::File(interest, known)))
+    let kind = probe(catalog, &target, interest);
+    Some((target, kind))
 }
 
 /// A link to a folder, if links are followed and it does not lead back up.
@@ -179,116 +186,80 @@ fn follow_to_folder(
     follows.then(|| (link.to_path_buf(), FoundKind::Directory(Arc::new(target))))
 }
 
-fn probe(catalog: &Catalog, path: &Path, interest: Interest) -> Known {
+fn probe(catalog: &Catalog, path: &Path, interest: Interest) -> FoundKind {
     let stat = match interest {
         Interest::Nothing => None,
         _ => Stat::of_file(path).ok(),
     };
-    let Some(stat) = stat else {
-        let probe = Probe::PassThrough;
-        return Known {
+    let Some(Stat { fingerprint, .. }) = stat else {
+        let known = Known {
             fingerprint: 0,
-            probe,
+            probe: Probe::PassThrough,
         };
+        return FoundKind::File(interest, known);
     };
-    Known {
-        fingerprint: stat.fingerprint,
-        probe: Probe::of(path, interest, stat.fingerprint, &catalog.reported),
+    let tracks = catalog.options.tracks;
+    match Probed::of(path, interest, fingerprint, &catalog.reported, tracks) {
+        Probed::One(probe) => FoundKind::File(interest, Known { fingerprint, probe }),
+        Probed::Several(format, listed) => FoundKind::Several(Arc::new(Several {
+            interest,
+            format,
+            listed,
+        })),
     }
 }
 
 /// Hides what is not shown, and names the rest.
 fn show(catalog: &Catalog, place: &Arc<Place>, found: Vec<Found>) -> Vec<Entry> {
     let sets = Sets::of(&found);
+    let images_only = catalog.options.images_only;
     let shown: Vec<Found> = found
         .into_iter()
-        .filter(|found| !(sets.hides(found) || catalog.options.images_only && found.is_other()))
+        .filter(|found| !sets.hides(found))
+        .flat_map(several::apart)
+        .filter(|found| !(images_only && found.is_other()))
         .collect();
-    let stored: Vec<(&OsStr, Role)> = shown
+    let stored: Vec<(&OsStr, Role<'_>)> = shown
         .iter()
         .map(|found| (found.name.as_os_str(), found.role()))
         .collect();
     let names = names::shown(&stored, catalog.options.naming);
-    let entries = names.into_iter().zip(shown);
+    let texts = several::texts(&shown, &names);
+    let entries = names.into_iter().zip(texts).zip(shown);
     entries
-        .map(|(name, found)| found.into_entry(name, place, &sets))
+        .map(|((name, text), found)| found.into_entry(name, text, place, &sets))
         .collect()
 }
 
-/// The split sets of a folder, and its images with passwords beside them.
-struct Sets {
-    /// The paths of the later files of each set whose first file is there.
-    later: HashMap<SetKey, Vec<PathBuf>>,
-    passwords: HashSet<OsString>,
-}
-
-impl Sets {
-    fn of(found: &[Found]) -> Self {
-        let mut later: HashMap<SetKey, Vec<PathBuf>> = found
-            .iter()
-            .filter_map(|found| Some((found.first_of()?, Vec::new())))
-            .collect();
-        for found in found {
-            let key = found.later_of();
-            if let Some(parts) = key.and_then(|key| later.get_mut(&key)) {
-                parts.push(PathBuf::from(&found.stored));
-            }
-        }
-        Self {
-            later,
-            passwords: passwords(found),
-        }
-    }
-
-    fn hides(&self, found: &Found) -> bool {
-        let is_file = matches!(found.kind, FoundKind::File(..));
-        let is_later = || {
-            found
-                .later_of()
-                .is_some_and(|key| self.later.contains_key(&key))
-        };
-        is_file && (self.passwords.contains(&found.name) || is_later())
-    }
-}
-
-/// The password files of a folder whose images are there too.
-fn passwords(found: &[Found]) -> HashSet<OsString> {
-    let files = found.iter().map(|found| found.name.as_os_str());
-    let mut unused: HashSet<&OsStr> = files.filter(|file| extension_of(file) == "pwd").collect();
-    let mut passwords = HashSet::new();
-    for image in found.iter().filter(|found| found.is_image()) {
-        if unused.is_empty() {
-            break;
-        }
-        let theirs = super::password_files(&image.name).into_iter();
-        passwords.extend(theirs.filter(|file| unused.remove(file.as_os_str())));
-    }
-    passwords
-}
-
 impl Found {
-    fn probe(&self) -> Option<Probe> {
+    fn probe(&self) -> Option<&Probe> {
         match &self.kind {
-            FoundKind::File(_, known) => Some(known.probe),
+            FoundKind::File(_, known) => Some(&known.probe),
             _ => None,
         }
     }
 
     fn is_image(&self) -> bool {
         matches!(self.probe(), Some(Probe::Image { .. } | Probe::Fault))
+            || matches!(self.kind, FoundKind::Several(..))
     }
 
     /// Whether it has no place in a mount that shows images only.
     fn is_other(&self) -> bool {
         match &self.kind {
-            FoundKind::Directory(_) => false,
+            FoundKind::Directory(_) | FoundKind::Several(_) => false,
             FoundKind::Link => extension_of(&self.name) != "iso",
+            FoundKind::File(Interest::PassesThrough, known) => {
+                matches!(known.probe, Probe::PassThrough)
+            }
             FoundKind::File(interest, _) => *interest == Interest::Nothing,
+            FoundKind::OneOf(one) => one.is_stored(),
         }
     }
 
-    fn role(&self) -> Role {
-        match self.kind {
+    fn role(&self) -> Role<'_> {
+        match &self.kind {
+            FoundKind::OneOf(one) => Role::File(one.name()),
             FoundKind::File(Interest::PlainName, _) => Role::Own,
             _ if self.first_of().is_some_and(|_| !self.is_fault()) => Role::First,
             _ if self.is_image() => Role::Image,
@@ -327,11 +298,17 @@ impl Found {
                 _ => None,
             },
             Probe::PassThrough => SetKey::of_part(&self.name),
-            Probe::Fault => None,
+            Probe::Text(..) | Probe::Fault => None,
         }
     }
 
-    fn into_entry(self, name: Option<OsString>, place: &Arc<Place>, sets: &Sets) -> Entry {
+    fn into_entry(
+        self,
+        name: Option<OsString>,
+        text: Option<Arc<[u8]>>,
+        place: &Arc<Place>,
+        sets: &Sets,
+    ) -> Entry {
         let parts = self.first_of().and_then(|key| sets.later.get(&key));
         let parts = parts.cloned().unwrap_or_default();
         let stored: Arc<OsStr> = self.stored.into();
@@ -341,6 +318,8 @@ impl Found {
             None if same => Arc::clone(&stored),
             None => self.name.into(),
         };
+        // A stored name is left to files that are shown as stored, and to those with no room for another.
+        let same_name = *name == *stored;
         let item = match self.kind {
             FoundKind::Directory(below) => Item::Directory(vec![below]),
             FoundKind::Link => Item::Link(place.path.join(&*stored)),
@@ -348,8 +327,9 @@ impl Found {
                 let candidate = (interest != Interest::Nothing).then(|| {
                     Box::new(Candidate {
                         interest,
-                        parts: beside(parts, &stored, known.probe),
+                        parts: beside(parts, &stored, &known.probe),
                         known: Mutex::new(known),
+                        share: None,
                     })
                 });
                 Item::File(StoredFile {
@@ -358,40 +338,15 @@ impl Found {
                     candidate,
                 })
             }
+            FoundKind::OneOf(one) => Item::File(StoredFile {
+                candidate: one
+                    .candidate(place.path(), &stored, text)
+                    .filter(|_| !same_name),
+                folder: Arc::clone(place),
+                stored,
+            }),
+            FoundKind::Several(_) => unreachable!("they were taken apart"),
         };
         Entry { name, item }
     }
-}
-
-/// The later files of a set that stand beside its first file, when that is in another folder than the one listed.
-fn beside(parts: Vec<PathBuf>, stored: &OsStr, probe: Probe) -> Vec<PathBuf> {
-    let stored = Path::new(stored);
-    let (Some(folder), Some(name)) = (stored.parent(), stored.file_name()) else {
-        return parts;
-    };
-    let Probe::Image {
-        format,
-        part: PartOf::First,
-        ..
-    } = probe
-    else {
-        return parts;
-    };
-    if folder == Path::new("") {
-        return parts;
-    }
-    let key = SetKey::of_image(name, format.name);
-    let is_part = |name: &OsStr| match SetKey::of_part(name) {
-        Some(of) => of == key,
-        None => SetKey::of_image(name, format.name) == key && names::stem(name) != name,
-    };
-    let Ok(entries) = fs::read_dir(folder) else {
-        return parts;
-    };
-    let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
-    let mut found: Vec<OsString> = names
-        .filter(|found| found != name && is_part(found))
-        .collect();
-    found.sort();
-    found.into_iter().map(|name| folder.join(name)).collect()
 }

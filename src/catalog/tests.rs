@@ -10,6 +10,7 @@ fn catalog(folder: &Path) -> (Catalog, Directory) {
         naming: Naming::Strip,
         images_only: false,
         follow_links: true,
+        tracks: Tracks::Both,
     };
     Catalog::new(options).unwrap()
 }
@@ -65,6 +66,7 @@ fn a_folder_that_cannot_be_listed_does_not_hide_the_others() {
         naming: Naming::Strip,
         images_only: false,
         follow_links: false,
+        tracks: Tracks::Both,
     };
     let (catalog, top) = Catalog::new(options).unwrap();
     drop(one);

@@ -36,8 +36,10 @@ impl Filesystem {
 
     pub(super) fn attributes_of_file(&self, ino: Ino, seen: &Seen) -> Attributes {
         let mut attributes = self.common(ino, Kind::File, &seen.stat);
-        if let Probe::Image { size, .. } = seen.probe {
-            attributes.size = size;
+        match &seen.probe {
+            Probe::Image { size, .. } => attributes.size = *size,
+            Probe::Text(_, text) => attributes.size = text.len() as u64,
+            Probe::PassThrough | Probe::Fault => {}
         }
         attributes.mode = self.mode(0o444, seen.stat.mode);
         attributes

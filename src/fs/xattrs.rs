@@ -24,7 +24,7 @@ pub(super) fn names(filesystem: &Filesystem, ino: Ino) -> Result<Vec<&'static st
         Some((
             _,
             Seen {
-                probe: Probe::Image { .. },
+                probe: Probe::Image { .. } | Probe::Text(..),
                 ..
             },
         )) => {
@@ -46,9 +46,10 @@ pub(super) fn value(filesystem: &Filesystem, ino: Ino, name: &OsStr) -> Result<O
     let Some((file, seen)) = image(filesystem, &found)? else {
         return Ok(None);
     };
-    let known = match seen.probe {
-        Probe::Image { format, size, .. } => Some((format, size)),
-        _ => None,
+    let known = match &seen.probe {
+        Probe::Image { format, size, .. } => Some((format, *size)),
+        Probe::Text(format, text) => Some((format, text.len() as u64)),
+        Probe::PassThrough | Probe::Fault => None,
     };
     let stored = seen.stat.stored_size;
     let text = match (name.to_str(), known) {

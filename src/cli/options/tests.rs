@@ -14,7 +14,7 @@ fn rejection(list: &str) -> String {
 fn every_word_of_the_contract_is_understood() {
     let settings = read_list(
         "ro,allow_other,allow_root,default_permissions,auto_unmount,uid=1000,gid=100,umask=027,fsname=x,nonempty,\
-         cache=1g,threads=3,readahead=512k,direct_io,direct_io=*.bin,images_only,name=append,follow_links,password-file=/p,mkdir",
+         cache=1g,threads=3,readahead=512k,direct_io,direct_io=*.bin,images_only,name=append,tracks=iso,follow_links,password-file=/p,mkdir",
     )
     .unwrap();
     let expected = Settings {
@@ -37,6 +37,7 @@ fn every_word_of_the_contract_is_understood() {
             .map(|glob| Pattern::new(glob).unwrap())
             .into(),
         naming: Naming::Append,
+        tracks: Tracks::Iso,
         password_file: Some("/p".into()),
         flags: Vec::new(),
         wants_writing: false,
