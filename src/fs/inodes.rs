@@ -253,6 +253,14 @@ mod tests {
     }
 
     #[test]
+    fn an_inode_that_was_never_used_takes_40_bytes_and_its_name() {
+        assert_eq!(size_of::<Node>(), 40);
+        let inodes = Inodes::new(&directory());
+        inodes.look_up(ROOT, &directory(), OsStr::new("file"));
+        assert!(inodes.known().states.is_empty());
+    }
+
+    #[test]
     fn a_number_that_is_taken_by_another_name_goes_to_the_next() {
         let top = directory();
         let first = OsStr::new("first");
