@@ -26,7 +26,8 @@ impl Filesystem {
         let node = self.inodes.node(ino)?;
         let found = self.find(&node)?;
         let opened = self.open_found(&node, &found)?;
-        let unchanged = node.with_state(|state| state.keeps_pages(opened.fingerprint()));
+        let (fingerprint, is_in_use) = (opened.fingerprint(), opened.is_in_use());
+        let unchanged = node.with_state(|state| state.keeps_pages(fingerprint, is_in_use));
         Ok(OpenFile {
             handle: self.files.insert(OpenHandle::new(opened, &self.ahead)),
             unchanged,
@@ -104,7 +105,14 @@ impl Filesystem {
         let file = closed.file();
         let node = self.inodes.node(file.attributes().ino);
         let is_current = node.is_ok_and(|node| {
-            node.check_named().is_ok() && node.with_state(|state| state.has_open(file))
+            node.check_named().is_ok()
+                && node.with_state(|state| {
+                    let is_current = state.has_open(file);
+                    if is_current {
+                        state.has_pages_of(file.fingerprint());
+                    }
+                    is_current
+                })
         });
         if is_current && file.image().is_some() {
             self.idle.keep(Arc::clone(file));
