@@ -4,6 +4,7 @@ use std::{ffi::OsStr, fmt, path::Path, sync::Arc};
 
 use crate::{
     Error, ErrorKind, Result,
+    files::{Listed, Tracks},
     map::BlockMap,
     pack::Target,
     source::{NoSiblings, Siblings, Source},
@@ -37,13 +38,18 @@ pub struct Format {
     pub name: &'static str,
     /// What it is, in a few words for people.
     pub title: &'static str,
-    /// File name endings, lower case, without the dot; the usual one first.
+    /// File name endings, lower case, without the first dot; the usual one first. They may hold a dot (`iso.gz`).
     pub extensions: &'static [&'static str],
     /// Whether a file belongs to this format, by its first bytes (fewer than [`HEAD_LEN`] in a short file).
     /// The source is there for formats whose mark stands further behind.
     pub detect: fn(head: &[u8], source: &dyn Source) -> bool,
+    /// Whether a file that bears the extension is shown as it is when it is none of this format, or damaged. Others
+    /// fail to open.
+    pub passes_through: bool,
     /// Reads and checks the header only: cheap enough for every file of a library.
     pub probe: fn(source: &dyn Source) -> Result<Summary>,
+    /// Which plain files it is shown as, as cheap as `probe`; `None` when that is one `.iso`.
+    pub files: Option<Lister>,
     /// Reads and checks the header and the index.
     pub open: fn(source: Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Opened>,
     /// Whether an extension (lower case) can be that of a later file of a split set.
@@ -52,10 +58,13 @@ pub struct Format {
     pub targets: &'static [&'static Target],
 }
 
+/// Lists the plain files of a stored one.
+pub type Lister = fn(source: &Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Listed>;
+
 /// What a header alone tells.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Summary {
-    /// Number of plain bytes of the image.
+    /// Number of plain bytes of the image; where it is several plain files, of the one with the number 0.
     pub size: u64,
     /// Whether the file is all of the image.
     pub part: PartOf,
@@ -83,6 +92,10 @@ pub struct OpenOptions<'a> {
     pub siblings: &'a dyn Siblings,
     /// Asked for a password when the image turns out to be encrypted; `None` when there is none.
     pub password: &'a dyn Fn() -> Result<Option<Password>>,
+    /// Which plain file to open, of a format that has several; 0 is the one that stands for all.
+    pub file: u32,
+    /// Which plain files to list.
+    pub tracks: Tracks,
 }
 
 impl OpenOptions<'_> {
@@ -93,6 +106,8 @@ impl OpenOptions<'_> {
             name: OsStr::new(""),
             siblings: &NoSiblings,
             password: &|| Ok(None),
+            file: 0,
+            tracks: Tracks::Both,
         }
     }
 }
@@ -176,10 +191,8 @@ pub fn detect(source: &dyn Source, name: &OsStr) -> Result<&'static Format> {
     let mut head = [0; HEAD_LEN];
     let head = &mut head[..usize::try_from(source.len()).map_or(HEAD_LEN, |len| len.min(HEAD_LEN))];
     source.read_exact_at(head, 0)?;
-    let extension = extension_of(name);
-    let (named, others): (Vec<&Format>, Vec<&Format>) = FORMATS
-        .iter()
-        .partition(|format| format.extensions.contains(&extension.as_str()));
+    let (named, others): (Vec<&Format>, Vec<&Format>) =
+        FORMATS.iter().partition(|format| format.is_named_by(name));
     let mut attempts = named.into_iter().chain(others);
     attempts
         .find(|format| (format.detect)(head, source))
@@ -223,9 +236,22 @@ pub fn probe(source: &dyn Source, name: &OsStr) -> Result<(&'static Format, Summ
 /// The format whose extension a name bears. What the file holds may be another.
 #[must_use]
 pub fn of_name(name: &OsStr) -> Option<&'static Format> {
-    let extension = extension_of(name);
     let mut formats = FORMATS.iter().copied();
-    formats.find(|format| format.extensions.contains(&extension.as_str()))
+    formats.find(|format| format.is_named_by(name))
+}
+
+impl Format {
+    /// Whether a name bears an extension of this format, whatever its letter case.
+    fn is_named_by(&self, name: &OsStr) -> bool {
+        let name = name.as_encoded_bytes();
+        let mut endings = self.extensions.iter().map(|ending| ending.as_bytes());
+        endings.any(|ending| {
+            let cut = name.len().checked_sub(ending.len());
+            let stem_and_ending = cut.filter(|&cut| cut >= 2).map(|cut| name.split_at(cut));
+            stem_and_ending
+                .is_some_and(|(stem, end)| stem.ends_with(b".") && end.eq_ignore_ascii_case(ending))
+        })
+    }
 }
 
 /// The last extension of a name, lower case, without the dot; empty when there is none.

@@ -17,8 +17,9 @@ use crate::{
     Error, ErrorKind, Result,
     cache::{Block, BlockCache},
     codec::Codec,
+    files::Tracks,
     format::{self, Details, Format, OpenOptions, Opened, Password},
-    map::{BlockMap, Geometry, Stored},
+    map::{AsStored, BlockMap, Geometry, Stored},
     source::{FileSource, Folder, Source},
 };
 
@@ -61,14 +62,45 @@ impl Image {
         cache: Arc<BlockCache>,
         password: &dyn Fn() -> Result<Option<Password>>,
     ) -> Result<Self> {
+        Self::open_file(path, 0, cache, password)
+    }
+
+    /// Opens one of the plain files that the file at `path` is shown as, by its number.
+    ///
+    /// # Errors
+    /// As [`Image::open`].
+    pub fn open_file(
+        path: &Path,
+        number: u32,
+        cache: Arc<BlockCache>,
+        password: &dyn Fn() -> Result<Option<Password>>,
+    ) -> Result<Self> {
         let source = Arc::new(FileSource::open(path)?);
         let options = OpenOptions {
             name: path.file_name().unwrap_or(OsStr::new("")),
             siblings: &Folder::of(path),
             password,
+            file: number,
+            tracks: Tracks::Both,
         };
         let opened = format::open(source, &options).map_err(|err| err.in_file(path))?;
         Ok(Self::new(opened, cache))
+    }
+
+    /// A text that was made from what `format` tells.
+    #[must_use]
+    pub fn of_text(format: &'static Format, text: &[u8], cache: Arc<BlockCache>) -> Self {
+        let map = AsStored::new(text.len() as u64);
+        let opened = Opened {
+            format,
+            source: Arc::new(text.to_vec()),
+            map: Box::new(map),
+            details: Details {
+                variant: "text".into(),
+                ..Details::default()
+            },
+        };
+        Self::new(opened, cache)
     }
 
     /// Puts an opened format behind the cache.

@@ -14,6 +14,7 @@ pub mod convert;
 pub mod digest;
 pub mod error;
 pub mod extract;
+pub mod files;
 pub mod format;
 pub mod fs;
 pub mod fuse;

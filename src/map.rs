@@ -123,6 +123,49 @@ pub trait BlockMap: fmt::Debug + Send + Sync {
     }
 }
 
+/// The map of a source whose bytes are the plain bytes.
+#[derive(Debug)]
+pub struct AsStored {
+    geometry: Geometry,
+    at: u64,
+}
+
+/// The cut is ours, not the file's: large enough to cost nothing, small enough for a cache.
+const AS_STORED: u32 = 64 << 10;
+
+impl AsStored {
+    /// The first `size` bytes of a source.
+    #[must_use]
+    pub fn new(size: u64) -> Self {
+        Self::from(0, size)
+    }
+
+    /// `size` bytes of a source, from `at` on. They lie inside it.
+    #[must_use]
+    pub fn from(at: u64, size: u64) -> Self {
+        let geometry = Geometry::Uniform {
+            size,
+            block_size: AS_STORED,
+        };
+        Self { geometry, at }
+    }
+}
+
+impl BlockMap for AsStored {
+    fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    fn locate(&self, block: u64) -> Stored {
+        let span = self.geometry.span(block);
+        Stored {
+            at: self.at + span.start,
+            len: u32::try_from(span.end - span.start).expect("a block is 64 KiB"),
+            codec: Codec::Raw,
+        }
+    }
+}
+
 /// Decodes a block of up to `block_size` bytes, of which `dst` wants the first ones.
 ///
 /// # Errors

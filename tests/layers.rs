@@ -16,6 +16,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("cache", 1),
     ("digest", 1),
     ("output", 1),
+    ("files", 2),
     ("map", 2),
     ("pack", 2),
     ("format", 3),

@@ -182,6 +182,7 @@ fn open_bytes(stored: Vec<u8>, path: &Path) -> Result<Image> {
         name: path.file_name().unwrap_or(OsStr::new("")),
         siblings: &Folder::of(path),
         password: &|| Ok(Some(Password::new(b"open sesame".to_vec()))),
+        ..OpenOptions::alone()
     };
     let opened = format::open(Arc::new(stored), &options)?;
     Ok(Image::new(opened, Arc::new(BlockCache::new(1 << 20))))

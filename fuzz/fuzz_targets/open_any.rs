@@ -7,8 +7,10 @@ use std::sync::Arc;
 use libfuzzer_sys::fuzz_target;
 use plainiso::{
     cache::BlockCache,
+    files::Content,
     format::{self, OpenOptions, Password},
     image::Image,
+    source::Source,
     volume::Volume,
 };
 
@@ -20,9 +22,23 @@ fuzz_target!(|stored: &[u8]| {
         password: &|| Ok(Some(Password::new(b"open sesame".to_vec()))),
         ..OpenOptions::alone()
     };
-    let stored = stored.to_vec();
-    let _ = format::probe(&stored, options.name);
-    let Ok(opened) = format::open(Arc::new(stored), &options) else {
+    let stored: Arc<dyn Source> = Arc::new(stored.to_vec());
+    let _ = format::probe(stored.as_ref(), options.name);
+    read(&stored, &options);
+    let listed = format::detect(stored.as_ref(), options.name)
+        .ok()
+        .and_then(|format| format.files)
+        .and_then(|files| files(&stored, &options).ok());
+    for file in listed.iter().flat_map(|listed| &listed.files).take(4) {
+        if let Content::Blocks { number, .. } = file.content {
+            let file = number;
+            read(&stored, &OpenOptions { file, ..options });
+        }
+    }
+});
+
+fn read(stored: &Arc<dyn Source>, options: &OpenOptions<'_>) {
+    let Ok(opened) = format::open(Arc::clone(stored), options) else {
         return;
     };
     let image = Image::new(opened, Arc::new(BlockCache::new(1 << 20)));
@@ -40,4 +56,4 @@ fuzz_target!(|stored: &[u8]| {
     if let Some(volume) = Volume::read(&image) {
         let _ = volume.names_in(&[0..image.size()]);
     }
-});
+}

@@ -3,37 +3,60 @@
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
-use super::{Place, Reported, stat::Stat};
+use super::{Place, Reported, rows::Rows, stat::Stat};
 use crate::{
-    ErrorKind, Result,
-    format::{self, Format, PartOf},
-    source::FileSource,
+    Error, ErrorKind, Result,
+    cache::BlockCache,
+    files::{Content, Listed, Tracks},
+    format::{self, Format, OpenOptions, PartOf, Password},
+    image::Image,
+    source::{FileSource, Folder, Source},
 };
 
 /// A file of the library, or several that are one image.
-#[derive(Debug)]
-pub struct StoredFile {
-    pub(super) folder: Arc<Place>,
-    /// Relative to `folder`, or absolute.
-    pub(super) stored: Arc<OsStr>,
-    /// Only for files whose content matters, which keeps the others small.
-    pub(super) candidate: Option<Box<Candidate>>,
+#[derive(Clone, Copy, Debug)]
+pub struct StoredFile<'l> {
+    pub(super) folder: &'l Place,
+    /// The name, relative to `folder` or absolute, is this,
+    pub(super) shared: &'l OsStr,
+    /// and then this.
+    pub(super) rest: &'l OsStr,
+    pub(super) rows: &'l Rows,
+    /// Of a file whose content matters: why, and where the listing keeps what is known of it.
+    pub(super) candidate: Option<(Interest, u32)>,
 }
 
 /// A file whose content matters.
 #[derive(Debug)]
 pub(super) struct Candidate {
     pub(super) interest: Interest,
+    pub(super) known: Known,
+    pub(super) extra: Option<Extra>,
+}
+
+/// What few images have.
+#[derive(Debug)]
+pub(super) struct Extra {
     /// The later files of a set, relative to the folder or absolute.
     pub(super) parts: Vec<PathBuf>,
-    pub(super) known: Mutex<Known>,
+    /// How the stored bytes are shared out, when it is one of several plain files.
+    pub(super) share: Option<Share>,
+}
+
+/// One of several plain files that come from the same stored ones: so many bytes of all.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Share {
+    pub(super) own: u64,
+    pub(super) all: u64,
+    /// The stored file is shown beside, and its bytes are counted there.
+    pub(super) is_view: bool,
 }
 
 /// What a file was when it was last inspected.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Seen {
     /// The file on disk.
     pub stat: Stat,
@@ -44,7 +67,7 @@ pub struct Seen {
 }
 
 /// What a file holds, as far as its header tells.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Probe {
     /// It is shown byte for byte.
     PassThrough,
@@ -56,9 +79,19 @@ pub enum Probe {
         size: u64,
         /// Whether it is all of the image.
         part: PartOf,
+        /// Its number among the plain files of the stored one.
+        file: u32,
     },
+    /// A text that is made here, of a stored file of this format.
+    Text(&'static Format, Arc<[u8]>),
     /// It should be an image by its name, and is none that can be read.
     Fault,
+}
+
+/// What a stored file is: one plain file, or several.
+pub(super) enum Probed {
+    One(Probe),
+    Several(&'static Format, Listed),
 }
 
 /// Why a file's content matters.
@@ -68,6 +101,8 @@ pub(super) enum Interest {
     Nothing,
     /// It bears the name of a plain image: it is passed through unless it is a compressed one.
     PlainName,
+    /// It bears the name of an image, but is passed through if it is none that can be read.
+    PassesThrough,
     /// It bears the name of a compressed image: if it is none, it is damaged.
     ImageName,
     /// It was named by the user: it is an image if the content is one.
@@ -78,6 +113,7 @@ impl Interest {
     pub(super) fn of_name(name: &OsStr) -> Self {
         match format::of_name(name) {
             Some(format) if is_plain(format) => Self::PlainName,
+            Some(format) if format.passes_through => Self::PassesThrough,
             Some(_) => Self::ImageName,
             None => Self::Nothing,
         }
@@ -85,17 +121,42 @@ impl Interest {
 }
 
 /// A probe, and the state of the file to which it belongs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) fingerprint: u64,
     pub(super) probe: Probe,
 }
 
-impl StoredFile {
+impl StoredFile<'_> {
     /// Where it is on disk; of a set, the first file.
     #[must_use]
     pub fn path(&self) -> PathBuf {
-        self.folder.path().join(&*self.stored)
+        let mut stored = self.shared.to_os_string();
+        stored.push(self.rest);
+        self.folder.path().join(stored)
+    }
+
+    /// Whether it is one of several plain files that come from one stored file.
+    #[must_use]
+    pub fn is_one_of_several(&self) -> bool {
+        self.extra().is_some_and(|extra| extra.share.is_some())
+    }
+
+    /// Whether it is the plain file that stands for all of its stored one.
+    pub(super) fn is_main(&self) -> bool {
+        self.candidate.is_some_and(|(_, at)| {
+            matches!(self.rows.known_of(at).probe, Probe::Image { file: 0, .. })
+        })
+    }
+
+    /// Whether its content matters.
+    #[must_use]
+    pub fn bears_an_image(&self) -> bool {
+        self.candidate.is_some()
+    }
+
+    fn extra(&self) -> Option<&Extra> {
+        self.rows.extra_of(self.candidate?.1)
     }
 
     /// Its state, and whether its part in the naming of its folder changed since it was listed.
@@ -107,77 +168,162 @@ impl StoredFile {
             first_fingerprint: first.fingerprint,
             probe: Probe::PassThrough,
         };
-        let Some(candidate) = &self.candidate else {
+        let Some((interest, at)) = self.candidate else {
             return Ok((seen, false));
         };
-        let before = *candidate.known();
-        seen.probe = before.probe;
-        if before.fingerprint != first.fingerprint {
-            seen.probe = Probe::of(&path, candidate.interest, first.fingerprint, reported);
-            *candidate.known() = Known {
-                fingerprint: first.fingerprint,
-                probe: seen.probe,
-            };
-        }
-        for part in &candidate.parts {
+        let before = self.rows.known_of(at);
+        let parts = self.extra().map_or(&[][..], |extra| &extra.parts);
+        for part in parts {
             if let Ok(part) = Stat::of_file(&self.folder.path().join(part)) {
                 seen.stat = seen.stat.and(&part);
             }
         }
-        Ok((seen, before.probe.role() != seen.probe.role()))
+        if let Some(share) = self.extra().and_then(|extra| extra.share) {
+            // Its neighbours may have changed with it: all are listed anew.
+            let changed = before.fingerprint != seen.stat.fingerprint;
+            seen.stat = share.of(seen.stat);
+            seen.probe = before.probe;
+            return Ok((seen, changed));
+        }
+        seen.probe = before.probe.clone();
+        if before.fingerprint != first.fingerprint {
+            seen.probe = Probe::of(&path, interest, first.fingerprint, reported);
+            let known = Known {
+                fingerprint: first.fingerprint,
+                probe: seen.probe.clone(),
+            };
+            self.rows.learn(at, known);
+        }
+        let role_changed = before.probe.role() != seen.probe.role();
+        Ok((seen, role_changed))
     }
 }
 
-impl Candidate {
-    /// The lock is held to copy or change what is known, never during I/O.
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+impl Share {
+    /// This file's part of what the stored ones take.
+    fn of(self, stat: Stat) -> Stat {
+        let stored =
+            u128::from(stat.stored_size) * u128::from(self.own) / u128::from(self.all.max(1));
+        Stat {
+            stored_size: if self.is_view {
+                0
+            } else {
+                u64::try_from(stored).unwrap_or(stat.stored_size)
+            },
+            ..stat
+        }
     }
 }
 
 impl Probe {
-    /// Reads the header of a file. A fault is reported once for each `fingerprint`.
+    /// Reads the header of a file that is one plain file. A fault is reported once for each `fingerprint`.
     pub(super) fn of(
         path: &Path,
         interest: Interest,
         fingerprint: u64,
         reported: &Reported,
     ) -> Self {
-        if interest == Interest::Nothing {
-            return Self::PassThrough;
+        match Probed::of(path, interest, fingerprint, reported, Tracks::Both) {
+            Probed::One(probe) => probe,
+            // It is listed anew before anybody reads it.
+            Probed::Several(..) => Self::Fault,
         }
-        let name = path.file_name().unwrap_or_default();
-        let probed = FileSource::open(path).and_then(|source| format::probe(&source, name));
-        match probed {
-            Ok((format, _)) if is_plain(format) && interest != Interest::ImageName => {
-                Self::PassThrough
-            }
-            Ok((format, summary)) => Self::Image {
-                format,
-                size: summary.size,
-                part: summary.part,
-            },
-            Err(err) if interest != Interest::ImageName && is_foreign(err.kind()) => {
-                Self::PassThrough
-            }
-            Err(err) => {
-                reported.fault(path, fingerprint, &err.in_file(path));
-                match interest {
-                    Interest::PlainName => Self::PassThrough,
-                    _ => Self::Fault,
-                }
-            }
+    }
+
+    /// Opens what was seen at `path`; what is passed through too, as an image.
+    ///
+    /// # Errors
+    /// As [`Image::open`].
+    pub fn open(
+        &self,
+        path: &Path,
+        cache: Arc<BlockCache>,
+        password: &dyn Fn() -> Result<Option<Password>>,
+    ) -> Result<Image> {
+        match self {
+            Self::Text(format, text) => Ok(Image::of_text(format, text, cache)),
+            Self::Image { file, .. } => Image::open_file(path, *file, cache, password),
+            Self::PassThrough | Self::Fault => Image::open(path, cache, password),
         }
     }
 
     /// What decides about the names in a folder.
-    fn role(self) -> (u8, Option<PartOf>) {
+    fn role(&self) -> (u8, Option<PartOf>) {
         match self {
             Self::PassThrough => (0, None),
-            Self::Image { part, .. } => (1, Some(part)),
+            Self::Text(..) => (3, None),
+            Self::Image { part, .. } => (1, Some(*part)),
             Self::Fault => (2, None),
         }
     }
+}
+
+impl Probed {
+    /// Reads as much of a file as tells what it is shown as. A fault is reported once for each `fingerprint`.
+    pub(super) fn of(
+        path: &Path,
+        interest: Interest,
+        fingerprint: u64,
+        reported: &Reported,
+        tracks: Tracks,
+    ) -> Self {
+        if interest == Interest::Nothing {
+            return Self::One(Probe::PassThrough);
+        }
+        match Self::read(path, interest, tracks) {
+            Ok(probed) => probed,
+            Err(err) if interest != Interest::ImageName && is_foreign(err.kind()) => {
+                Self::One(Probe::PassThrough)
+            }
+            Err(err) => {
+                reported.fault(path, fingerprint, &err.in_file(path));
+                Self::One(match interest {
+                    Interest::PlainName | Interest::PassesThrough => Probe::PassThrough,
+                    _ => Probe::Fault,
+                })
+            }
+        }
+    }
+
+    fn read(path: &Path, interest: Interest, tracks: Tracks) -> Result<Self> {
+        let source: Arc<dyn Source> = Arc::new(FileSource::open(path)?);
+        let options = OpenOptions {
+            name: path.file_name().unwrap_or_default(),
+            siblings: &Folder::of(path),
+            tracks,
+            ..OpenOptions::alone()
+        };
+        let format = format::detect(source.as_ref(), options.name)?;
+        if is_plain(format) && interest != Interest::ImageName {
+            return Ok(Self::One(Probe::PassThrough));
+        }
+        // What bears a plain image's name keeps it, and so is one file.
+        if let Some(files) = format.files.filter(|_| interest != Interest::PlainName) {
+            return one_of(format, files(&source, &options)?);
+        }
+        let summary = (format.probe)(source.as_ref())?;
+        Ok(Self::One(Probe::Image {
+            format,
+            size: summary.size,
+            part: summary.part,
+            file: 0,
+        }))
+    }
+}
+
+/// A list of files, which must not be empty.
+fn one_of(format: &'static Format, listed: Listed) -> Result<Probed> {
+    if listed.files.is_empty() {
+        let none = "there is no disc image in it";
+        return Err(Error::new(ErrorKind::UnknownFormat, none));
+    }
+    // The stored file alone is one that is passed through.
+    if let [only] = &listed.files[..] {
+        if only.content == Content::Stored {
+            return Ok(Probed::One(Probe::PassThrough));
+        }
+    }
+    Ok(Probed::Several(format, listed))
 }
 
 fn is_foreign(kind: ErrorKind) -> bool {

@@ -1,35 +1,40 @@
 //! Reads folders and decides what they show.
 
 use std::{
-    collections::{HashMap, HashSet},
     ffi::{OsStr, OsString},
     fs::{self, DirEntry, Metadata},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
+mod sets;
+mod several;
+
 use super::{
-    Catalog, Directory, Entry, Item, Place, Probe, StoredFile,
-    known::{Candidate, Interest, Known},
+    Catalog, Directory, Place, Probe,
+    known::{Candidate, Extra, Interest, Known, Probed},
     names::{self, Role, SetKey},
     refused,
+    rows::{Line, Thing},
     stat::Stat,
 };
 use crate::{
     Result,
     format::{self, PartOf, extension_of},
 };
+use sets::{Sets, beside};
+use several::{OneOf, Several};
 
 /// What a directory shows, sorted by name: its folders in their order, where the first with a name wins.
-pub(super) fn entries(catalog: &Catalog, directory: &Directory) -> Result<Vec<Entry>> {
-    let mut entries = named_files(catalog, &directory.files);
+pub(super) fn lines(catalog: &Catalog, directory: &Directory) -> Result<Vec<Line>> {
+    let mut lines = named_files(catalog, &directory.files);
     let mut readable = !directory.files.is_empty() || directory.places.is_empty();
     let mut refusal = None;
     for place in &directory.places {
         match folder(catalog, place) {
             Ok(more) => {
                 readable = true;
-                entries.extend(more);
+                lines.extend(more);
             }
             Err(err) => refusal = Some(err),
         }
@@ -40,17 +45,16 @@ pub(super) fn entries(catalog: &Catalog, directory: &Directory) -> Result<Vec<En
         None => {}
     }
     // The sort is stable, so that the first source stays the first.
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
-    entries.dedup_by(|later, first| later.name == first.name && merge(catalog, first, later));
-    entries.shrink_to_fit();
-    Ok(entries)
+    lines.sort_by(|a, b| a.name.cmp(&b.name));
+    lines.dedup_by(|later, first| later.name == first.name && merge(catalog, first, later));
+    Ok(lines)
 }
 
-/// Adds an entry to one of the same name, or says why not. Always true: it is merged.
-fn merge(catalog: &Catalog, first: &mut Entry, later: &mut Entry) -> bool {
-    match (&mut first.item, &mut later.item) {
-        (Item::Directory(places), Item::Directory(more)) => places.append(more),
-        (winner, loser) => report_hidden(catalog, &winner.path(), &loser.path()),
+/// Adds a line to one of the same name, or says why not. Always true: it is merged.
+fn merge(catalog: &Catalog, first: &mut Line, later: &mut Line) -> bool {
+    match (&mut first.thing, &mut later.thing) {
+        (Thing::Directory(places), Thing::Directory(more)) => places.append(more),
+        _ => report_hidden(catalog, &first.path(), &later.path()),
     }
     true
 }
@@ -65,8 +69,8 @@ fn report_hidden(catalog: &Catalog, winner: &Path, loser: &Path) {
 struct Found {
     /// Its name on disk.
     name: OsString,
-    /// Where it is: its name, or an absolute path.
-    stored: OsString,
+    /// Where it is, if not under its name in the folder.
+    elsewhere: Option<PathBuf>,
     kind: FoundKind,
 }
 
@@ -74,9 +78,13 @@ enum FoundKind {
     Directory(Arc<Place>),
     Link,
     File(Interest, Known),
+    /// Several plain files, before they have their names.
+    Several(Arc<Several>),
+    /// One of them.
+    OneOf(OneOf),
 }
 
-fn folder(catalog: &Catalog, place: &Arc<Place>) -> Result<Vec<Entry>> {
+fn folder(catalog: &Catalog, place: &Arc<Place>) -> Result<Vec<Line>> {
     let cannot = |e| refused(e, &place.path, "cannot list the folder");
     let mut found = Vec::new();
     for entry in fs::read_dir(&place.path).map_err(cannot)? {
@@ -89,12 +97,12 @@ fn folder(catalog: &Catalog, place: &Arc<Place>) -> Result<Vec<Entry>> {
 
 /// Files that the user named one by one. They are shown whether they are there or not; of two with the same name
 /// in different folders, the first.
-fn named_files(catalog: &Catalog, files: &[PathBuf]) -> Vec<Entry> {
+fn named_files(catalog: &Catalog, files: &[PathBuf]) -> Vec<Line> {
     let mut found: Vec<Found> = Vec::new();
     for path in files {
         let name = path.file_name().unwrap_or(path.as_os_str());
         if let Some(winner) = found.iter().find(|found| found.name == name) {
-            report_hidden(catalog, Path::new(&winner.stored), path);
+            report_hidden(catalog, Path::new(winner.stored()), path);
             continue;
         }
         let interest = match Interest::of_name(name) {
@@ -103,8 +111,8 @@ fn named_files(catalog: &Catalog, files: &[PathBuf]) -> Vec<Entry> {
         };
         found.push(Found {
             name: name.to_os_string(),
-            stored: path.clone().into_os_string(),
-            kind: FoundKind::File(interest, probe(catalog, path, interest)),
+            elsewhere: Some(path.clone()),
+            kind: probe(catalog, path, interest),
         });
     }
     let nowhere = Arc::new(Place {
@@ -120,28 +128,27 @@ fn classify(catalog: &Catalog, place: &Arc<Place>, entry: &DirEntry) -> Option<F
     let name = entry.file_name();
     let path = entry.path();
     let kind = entry.file_type().ok()?;
-    let found = |stored, kind| {
+    let found = |elsewhere, kind| {
         Some(Found {
             name: name.clone(),
-            stored,
+            elsewhere,
             kind,
         })
     };
     if kind.is_dir() {
         let metadata = entry.metadata().ok()?;
         let below = Place::new(path, &metadata, Some(Arc::clone(place)));
-        return found(name.clone(), FoundKind::Directory(Arc::new(below)));
+        return found(None, FoundKind::Directory(Arc::new(below)));
     }
     if kind.is_symlink() {
         let (stored, kind) = follow(catalog, place, &path).unwrap_or((path, FoundKind::Link));
-        return found(stored.into_os_string(), kind);
+        return found(Some(stored), kind);
     }
     if !kind.is_file() {
         return None;
     }
     let interest = Interest::of_name(&name);
-    let known = probe(catalog, &path, interest);
-    found(name.clone(), FoundKind::File(interest, known))
+    found(None, probe(catalog, &path, interest))
 }
 
 /// What a symbolic link is shown as, when not as a link: the file or folder that it leads to.
@@ -163,8 +170,8 @@ fn follow(catalog: &Catalog, place: &Arc<Place>, link: &Path) -> Option<(PathBuf
     if interest != Interest::ImageName && !catalog.options.follow_links {
         return None;
     }
-    let known = probe(catalog, &target, interest);
-    Some((target, FoundKind::File(interest, known)))
+    let kind = probe(catalog, &target, interest);
+    Some((target, kind))
 }
 
 /// A link to a folder, if links are followed and it does not lead back up.
@@ -179,116 +186,86 @@ fn follow_to_folder(
     follows.then(|| (link.to_path_buf(), FoundKind::Directory(Arc::new(target))))
 }
 
-fn probe(catalog: &Catalog, path: &Path, interest: Interest) -> Known {
+fn probe(catalog: &Catalog, path: &Path, interest: Interest) -> FoundKind {
     let stat = match interest {
         Interest::Nothing => None,
         _ => Stat::of_file(path).ok(),
     };
-    let Some(stat) = stat else {
-        let probe = Probe::PassThrough;
-        return Known {
+    let Some(Stat { fingerprint, .. }) = stat else {
+        let known = Known {
             fingerprint: 0,
-            probe,
+            probe: Probe::PassThrough,
         };
+        return FoundKind::File(interest, known);
     };
-    Known {
-        fingerprint: stat.fingerprint,
-        probe: Probe::of(path, interest, stat.fingerprint, &catalog.reported),
+    let tracks = catalog.options.tracks;
+    match Probed::of(path, interest, fingerprint, &catalog.reported, tracks) {
+        Probed::One(probe) => FoundKind::File(interest, Known { fingerprint, probe }),
+        Probed::Several(format, listed) => FoundKind::Several(Arc::new(Several {
+            interest,
+            format,
+            listed,
+        })),
     }
 }
 
 /// Hides what is not shown, and names the rest.
-fn show(catalog: &Catalog, place: &Arc<Place>, found: Vec<Found>) -> Vec<Entry> {
+fn show(catalog: &Catalog, place: &Arc<Place>, found: Vec<Found>) -> Vec<Line> {
     let sets = Sets::of(&found);
+    let images_only = catalog.options.images_only;
     let shown: Vec<Found> = found
         .into_iter()
-        .filter(|found| !(sets.hides(found) || catalog.options.images_only && found.is_other()))
+        .filter(|found| !sets.hides(found))
+        .flat_map(several::apart)
+        .filter(|found| !(images_only && found.is_other()))
         .collect();
-    let stored: Vec<(&OsStr, Role)> = shown
+    let stored: Vec<(&OsStr, Role<'_>)> = shown
         .iter()
         .map(|found| (found.name.as_os_str(), found.role()))
         .collect();
     let names = names::shown(&stored, catalog.options.naming);
-    let entries = names.into_iter().zip(shown);
-    entries
-        .map(|(name, found)| found.into_entry(name, place, &sets))
+    let texts = several::texts(&shown, &names);
+    let lines = names.into_iter().zip(texts).zip(shown);
+    lines
+        .map(|((name, text), found)| found.into_line(name, text, place, &sets))
         .collect()
 }
 
-/// The split sets of a folder, and its images with passwords beside them.
-struct Sets {
-    /// The paths of the later files of each set whose first file is there.
-    later: HashMap<SetKey, Vec<PathBuf>>,
-    passwords: HashSet<OsString>,
-}
-
-impl Sets {
-    fn of(found: &[Found]) -> Self {
-        let mut later: HashMap<SetKey, Vec<PathBuf>> = found
-            .iter()
-            .filter_map(|found| Some((found.first_of()?, Vec::new())))
-            .collect();
-        for found in found {
-            let key = found.later_of();
-            if let Some(parts) = key.and_then(|key| later.get_mut(&key)) {
-                parts.push(PathBuf::from(&found.stored));
-            }
-        }
-        Self {
-            later,
-            passwords: passwords(found),
-        }
-    }
-
-    fn hides(&self, found: &Found) -> bool {
-        let is_file = matches!(found.kind, FoundKind::File(..));
-        let is_later = || {
-            found
-                .later_of()
-                .is_some_and(|key| self.later.contains_key(&key))
-        };
-        is_file && (self.passwords.contains(&found.name) || is_later())
-    }
-}
-
-/// The password files of a folder whose images are there too.
-fn passwords(found: &[Found]) -> HashSet<OsString> {
-    let files = found.iter().map(|found| found.name.as_os_str());
-    let mut unused: HashSet<&OsStr> = files.filter(|file| extension_of(file) == "pwd").collect();
-    let mut passwords = HashSet::new();
-    for image in found.iter().filter(|found| found.is_image()) {
-        if unused.is_empty() {
-            break;
-        }
-        let theirs = super::password_files(&image.name).into_iter();
-        passwords.extend(theirs.filter(|file| unused.remove(file.as_os_str())));
-    }
-    passwords
-}
-
 impl Found {
-    fn probe(&self) -> Option<Probe> {
+    /// Where it is: its name, or an absolute path.
+    fn stored(&self) -> &OsStr {
+        let elsewhere = self.elsewhere.as_ref();
+        elsewhere.map_or(&self.name, |path| path.as_os_str())
+    }
+
+    fn probe(&self) -> Option<&Probe> {
         match &self.kind {
-            FoundKind::File(_, known) => Some(known.probe),
+            FoundKind::File(_, known) => Some(&known.probe),
             _ => None,
         }
     }
 
     fn is_image(&self) -> bool {
         matches!(self.probe(), Some(Probe::Image { .. } | Probe::Fault))
+            || matches!(self.kind, FoundKind::Several(..))
     }
 
     /// Whether it has no place in a mount that shows images only.
     fn is_other(&self) -> bool {
         match &self.kind {
-            FoundKind::Directory(_) => false,
+            FoundKind::Directory(_) | FoundKind::Several(_) => false,
             FoundKind::Link => extension_of(&self.name) != "iso",
+            FoundKind::File(Interest::PassesThrough, known) => {
+                matches!(known.probe, Probe::PassThrough)
+            }
             FoundKind::File(interest, _) => *interest == Interest::Nothing,
+            FoundKind::OneOf(one) => one.is_stored(),
         }
     }
 
-    fn role(&self) -> Role {
-        match self.kind {
+    fn role(&self) -> Role<'_> {
+        match &self.kind {
+            FoundKind::OneOf(one) => Role::File(one.name()),
             FoundKind::File(Interest::PlainName, _) => Role::Own,
             _ if self.first_of().is_some_and(|_| !self.is_fault()) => Role::First,
             _ if self.is_image() => Role::Image,
@@ -327,71 +304,44 @@ impl Found {
                 _ => None,
             },
             Probe::PassThrough => SetKey::of_part(&self.name),
-            Probe::Fault => None,
+            Probe::Text(..) | Probe::Fault => None,
         }
     }
 
-    fn into_entry(self, name: Option<OsString>, place: &Arc<Place>, sets: &Sets) -> Entry {
+    fn into_line(
+        self,
+        name: Option<OsString>,
+        text: Option<Arc<[u8]>>,
+        place: &Arc<Place>,
+        sets: &Sets,
+    ) -> Line {
         let parts = self.first_of().and_then(|key| sets.later.get(&key));
         let parts = parts.cloned().unwrap_or_default();
-        let stored: Arc<OsStr> = self.stored.into();
-        let same = *stored == *self.name;
-        let name = match name {
-            Some(name) => name.into(),
-            None if same => Arc::clone(&stored),
-            None => self.name.into(),
-        };
-        let item = match self.kind {
-            FoundKind::Directory(below) => Item::Directory(vec![below]),
-            FoundKind::Link => Item::Link(place.path.join(&*stored)),
+        let stored = self.stored().to_os_string();
+        let name = name.unwrap_or(self.name);
+        let thing = match self.kind {
+            FoundKind::Directory(below) => Thing::Directory(vec![below]),
+            FoundKind::Link => Thing::Link,
+            FoundKind::File(Interest::Nothing, _) => Thing::File(None),
             FoundKind::File(interest, known) => {
-                let candidate = (interest != Interest::Nothing).then(|| {
-                    Box::new(Candidate {
-                        interest,
-                        parts: beside(parts, &stored, known.probe),
-                        known: Mutex::new(known),
-                    })
-                });
-                Item::File(StoredFile {
-                    folder: Arc::clone(place),
-                    stored,
-                    candidate,
-                })
+                let parts = beside(parts, &stored, &known.probe);
+                let extra = (!parts.is_empty()).then_some(Extra { parts, share: None });
+                Thing::File(Some(Candidate {
+                    interest,
+                    known,
+                    extra,
+                }))
             }
+            // A stored name is left to files that are shown as stored, and to those with no room for another.
+            FoundKind::OneOf(_) if name == stored => Thing::File(None),
+            FoundKind::OneOf(one) => Thing::File(one.candidate(place.path(), &stored, text)),
+            FoundKind::Several(_) => unreachable!("they were taken apart"),
         };
-        Entry { name, item }
+        Line {
+            name,
+            stored,
+            folder: Arc::clone(place),
+            thing,
+        }
     }
-}
-
-/// The later files of a set that stand beside its first file, when that is in another folder than the one listed.
-fn beside(parts: Vec<PathBuf>, stored: &OsStr, probe: Probe) -> Vec<PathBuf> {
-    let stored = Path::new(stored);
-    let (Some(folder), Some(name)) = (stored.parent(), stored.file_name()) else {
-        return parts;
-    };
-    let Probe::Image {
-        format,
-        part: PartOf::First,
-        ..
-    } = probe
-    else {
-        return parts;
-    };
-    if folder == Path::new("") {
-        return parts;
-    }
-    let key = SetKey::of_image(name, format.name);
-    let is_part = |name: &OsStr| match SetKey::of_part(name) {
-        Some(of) => of == key,
-        None => SetKey::of_image(name, format.name) == key && names::stem(name) != name,
-    };
-    let Ok(entries) = fs::read_dir(folder) else {
-        return parts;
-    };
-    let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
-    let mut found: Vec<OsString> = names
-        .filter(|found| found != name && is_part(found))
-        .collect();
-    found.sort();
-    found.into_iter().map(|name| folder.join(name)).collect()
 }

@@ -7,7 +7,10 @@ use std::{
     path::Path,
 };
 
-use crate::format::{self, FORMATS, extension_of};
+use crate::{
+    files::PlainName,
+    format::{self, FORMATS, extension_of},
+};
 
 /// How compressed files are named.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -21,13 +24,15 @@ pub enum Naming {
 
 /// What a stored file is, as far as its name is concerned.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Role {
+pub(super) enum Role<'a> {
     /// Shown under its own name.
     Own,
     /// A compressed image.
     Image,
     /// A compressed image that is the first file of a set.
     First,
+    /// One of the plain files of a stored one. They stand side by side, and all make way where one must.
+    File(&'a PlainName),
 }
 
 /// The longest name that Linux and macOS allow, in bytes.
@@ -38,73 +43,95 @@ const LONGEST: usize = 255;
 ///
 /// Names that are kept are never given to another file. Where the wish of an image is taken, or wished by another
 /// too, all that wish it get their stored name with `.iso` behind, and once more if that is taken as well.
-pub(super) fn shown(stored: &[(&OsStr, Role)], naming: Naming) -> Vec<Option<OsString>> {
+pub(super) fn shown(stored: &[(&OsStr, Role<'_>)], naming: Naming) -> Vec<Option<OsString>> {
+    let keeps = |role| matches!(role, Role::Own | Role::File(PlainName::Stored));
     let kept: HashSet<&OsStr> = stored
         .iter()
-        .filter(|(_, role)| *role == Role::Own)
+        .filter(|(_, role)| keeps(*role))
         .map(|(name, _)| *name)
         .collect();
-    let mut attempts = vec![usize::from(naming == Naming::Append); stored.len()];
+    let first = usize::from(naming == Naming::Append);
+    // By the stored name, so that all plain files of a stored one take the same step.
+    let mut attempts: HashMap<&OsStr, usize> = HashMap::new();
     loop {
         let names: Vec<Option<OsString>> = stored
             .iter()
-            .zip(&attempts)
-            .map(|((name, role), &attempt)| wish(name, *role, attempt))
+            .map(|(name, role)| {
+                let attempt = attempts.get(name).copied().unwrap_or(first);
+                wish(name, *role, attempt)
+            })
             .collect();
         let clashes = clashes(stored, &names, &kept);
         if clashes.is_empty() {
             return names;
         }
-        for i in clashes {
-            attempts[i] += 1;
+        for name in clashes {
+            *attempts.entry(name).or_insert(first) += 1;
         }
     }
 }
 
 /// The images whose names are taken. A name that is as stored is taken by no other, so it is left alone.
-fn clashes(
-    stored: &[(&OsStr, Role)],
+fn clashes<'s>(
+    stored: &[(&'s OsStr, Role<'_>)],
     names: &[Option<OsString>],
     kept: &HashSet<&OsStr>,
-) -> Vec<usize> {
+) -> HashSet<&'s OsStr> {
     let mut wishes: HashMap<&OsStr, usize> = HashMap::new();
     for name in names.iter().flatten() {
         *wishes.entry(name).or_default() += 1;
     }
-    let clashes = |&i: &usize| {
-        let name = names[i].as_deref();
-        let taken = |name| kept.contains(name) || wishes.get(name).is_some_and(|&n| n > 1);
-        name.is_some_and(|name| name != stored[i].0 && taken(name))
-    };
-    (0..names.len()).filter(clashes).collect()
+    let taken = |name| kept.contains(name) || wishes.get(name).is_some_and(|&n| n > 1);
+    let clashes = names.iter().zip(stored).filter_map(|(name, (own, _))| {
+        let name = name.as_deref()?;
+        (name != *own && taken(name)).then_some(*own)
+    });
+    clashes.collect()
 }
 
 /// The name that a file would like, then its second choice, and so on; at the end its stored name.
-fn wish(stored: &OsStr, role: Role, attempt: usize) -> Option<OsString> {
-    let mut name = match (role, attempt) {
-        (Role::Own, _) => return None,
-        (_, 0) => stripped(stored, role),
-        _ => stored.to_os_string(),
+fn wish(stored: &OsStr, role: Role<'_>, attempt: usize) -> Option<OsString> {
+    let name = match role {
+        Role::Own | Role::File(PlainName::Stored) => return None,
+        Role::Image | Role::First => {
+            let set = if role == Role::First { set_of } else { stem };
+            behind(set(stored), stored, attempt, ".iso")
+        }
+        Role::File(PlainName::Behind(ending)) => behind(stem(stored), stored, attempt, ending),
+        Role::File(PlainName::Own(name)) if attempt == 0 => name.clone(),
+        Role::File(PlainName::Own(name)) => {
+            let mut full = behind(stored, stored, attempt, ".");
+            full.push(name);
+            full
+        }
     };
-    for _ in 0..attempt {
-        name.push(".iso");
-    }
-    if name.len() > LONGEST {
-        return Some(stored.to_os_string());
-    }
     Some(name)
+        .filter(|name| name.len() <= LONGEST)
+        .or_else(|| Some(stored.to_os_string()))
 }
 
-fn stripped(stored: &OsStr, role: Role) -> OsString {
-    let mut stem = stem(stored);
-    if role == Role::First {
-        stem = part_number(stem).map_or(stem, |(stem, _)| stem);
-    }
-    let mut name = stem.to_os_string();
-    if extension_of(stem) != "iso" {
+/// What a stored name becomes with this ending: first its stem, then all of it, then with more and more `.iso`.
+fn behind(stem: &OsStr, stored: &OsStr, attempt: usize, ending: &str) -> OsString {
+    let mut name = if attempt == 0 { stem } else { stored }.to_os_string();
+    for _ in 1..attempt {
         name.push(".iso");
     }
+    let bears = attempt == 0 && bears(stem, ending);
+    name.push(if bears { "" } else { ending });
     name
+}
+
+/// Whether a name has the ending already, in any letter case.
+fn bears(name: &OsStr, ending: &str) -> bool {
+    let (name, ending) = (name.as_bytes(), ending.as_bytes());
+    let cut = name.len().checked_sub(ending.len());
+    cut.is_some_and(|cut| cut > 0 && name[cut..].eq_ignore_ascii_case(ending))
+}
+
+/// What the names of a split set have in common.
+fn set_of(stored: &OsStr) -> &OsStr {
+    let stem = stem(stored);
+    part_number(stem).map_or(stem, |(set, _)| set)
 }
 
 /// A name without the extension of a format, if it has one.

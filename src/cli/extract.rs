@@ -5,7 +5,6 @@ use std::{
     fs,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use clap::Args;
@@ -17,7 +16,7 @@ use super::{
     progress::Progress,
 };
 use crate::{
-    Error, ErrorKind, Result, cache::BlockCache, extract::to_file, format::Password, image::Image,
+    Error, ErrorKind, Result, cache::BlockCache, extract::to_file, format::Password,
     output::Existing,
 };
 
@@ -112,7 +111,13 @@ impl Run<'_> {
             let message = "this is a folder; use --recursive to extract its images";
             return Err(Error::new(ErrorKind::IsADirectory, message));
         }
-        for found in images_at(path, &mut self.tally)? {
+        let all = images_at(path, &mut self.tally)?;
+        if all.len() > 1 && matches!(self.target, Target::File(_)) {
+            let message =
+                "this is a disc of several files; name a folder with -o, ending in a slash";
+            return Err(Error::new(ErrorKind::Usage, message));
+        }
+        for found in all {
             // A plain image in a library is what the others are to become.
             if is_folder && found.is_plain {
                 continue;
@@ -126,8 +131,7 @@ impl Run<'_> {
 
     fn extract(&mut self, argument: &Path, found: &Found, is_in_folder: bool) -> Result<()> {
         let password = password::ForImage::new(&found.path, self.given.as_ref());
-        let cache = Arc::new(BlockCache::new(0));
-        let image = Image::open(&found.path, cache, &|| password.find())?;
+        let image = found.open(BlockCache::new(0), &|| password.find())?;
         let out = match self.target {
             Target::File(file) => file.to_path_buf(),
             Target::Folder(folder) => folder.join(&found.plain),

@@ -1,12 +1,19 @@
 //! The images that a command's arguments mean: files, and what folders hold.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::Tally;
 use crate::{
     Result,
+    cache::BlockCache,
     catalog::{Catalog, Directory, Item, Naming, Options, Probe, StoredFile, plain_names},
-    format::PartOf,
+    files::Tracks,
+    format::{PartOf, Password},
+    image::Image,
 };
 
 /// An image to work on.
@@ -18,6 +25,19 @@ pub(super) struct Found {
     pub(super) plain: PathBuf,
     /// Whether it is stored as the plain bytes, under the name of a plain image.
     pub(super) is_plain: bool,
+    probe: Probe,
+}
+
+impl Found {
+    /// # Errors
+    /// As [`Image::open`].
+    pub(super) fn open(
+        &self,
+        cache: BlockCache,
+        password: &dyn Fn() -> Result<Option<Password>>,
+    ) -> Result<Image> {
+        self.probe.open(&self.path, Arc::new(cache), password)
+    }
 }
 
 /// A file, or all images of the folders in a folder and then of itself, in an order that does not change.
@@ -32,6 +52,8 @@ pub(super) fn images_at(path: &Path, tally: &mut Tally) -> Result<Vec<Found>> {
         naming: Naming::Strip,
         images_only: path.is_dir(),
         follow_links: false,
+        // The image of a disc stands for its tracks.
+        tracks: Tracks::Iso,
     })?;
     let mut search = Search {
         catalog,
@@ -40,6 +62,35 @@ pub(super) fn images_at(path: &Path, tally: &mut Tally) -> Result<Vec<Found>> {
     };
     search.directory(&top, Path::new(""));
     Ok(search.found)
+}
+
+/// The names and plain sizes of the files that a stored one is shown as; none when it is shown as one.
+///
+/// # Errors
+/// `Io` when there is nothing at `path`.
+pub(super) fn shown_as(path: &Path) -> Result<Vec<(String, u64)>> {
+    let (catalog, top) = Catalog::new(Options {
+        sources: vec![path.to_path_buf()],
+        naming: Naming::Strip,
+        images_only: false,
+        follow_links: false,
+        tracks: Tracks::Both,
+    })?;
+    let listing = catalog.list(&top)?;
+    let mut files = Vec::new();
+    for entry in listing.entries() {
+        let Item::File(file) = &entry.item else {
+            continue;
+        };
+        let seen = catalog.look(&top, file)?;
+        let size = match &seen.probe {
+            Probe::Image { size, .. } => *size,
+            Probe::Text(_, text) => text.len() as u64,
+            Probe::PassThrough | Probe::Fault => seen.stat.stored_size,
+        };
+        files.push((entry.name.to_string_lossy().into_owned(), size));
+    }
+    Ok(if files.len() > 1 { files } else { Vec::new() })
 }
 
 struct Search<'a> {
@@ -56,43 +107,58 @@ impl Search<'_> {
         };
         let mut files = Vec::new();
         for entry in listing.entries() {
-            match &entry.item {
+            match entry.item {
                 Item::Directory(places) => {
-                    self.directory(&Directory::of(places.clone()), &plain.join(&*entry.name));
+                    self.directory(&Directory::of(places.to_vec()), &plain.join(entry.name));
                 }
-                Item::File(file) => files.push(file),
+                Item::File(file) => files.push((entry.name, file)),
                 Item::Link(_) => {}
             }
         }
         self.files(directory, plain, &files);
     }
 
-    fn files(&mut self, directory: &Directory, plain: &Path, files: &[&StoredFile]) {
-        let mut images = Vec::new();
-        for file in files {
+    fn files(&mut self, directory: &Directory, plain: &Path, files: &[(&OsStr, StoredFile<'_>)]) {
+        let (mut compressed, mut stored_plain) = (Vec::new(), Vec::new());
+        let has_views = files.iter().any(|(_, file)| file.is_one_of_several());
+        for (name, file) in files {
             // A file that cannot be inspected is named when it is opened.
-            let probe = self.catalog.look(directory, file).map(|seen| seen.probe);
-            let part = match probe {
-                Ok(Probe::Image { part, .. }) => part,
-                _ => PartOf::Whole,
+            let probe = self.catalog.look(directory, &file).map(|seen| seen.probe);
+            let probe = probe.unwrap_or(Probe::Fault);
+            let is_plain = matches!(probe, Probe::PassThrough);
+            let found = Found {
+                path: file.path(),
+                plain: plain.join(name),
+                is_plain,
+                probe,
             };
-            let is_plain = matches!(probe, Ok(Probe::PassThrough));
-            images.push((file.path(), part, is_plain));
-        }
-        let (compressed, stored_plain): (Vec<_>, Vec<_>) =
-            images.into_iter().partition(|(.., is_plain)| !is_plain);
-        for images in [compressed, stored_plain] {
-            let stored = images
-                .iter()
-                .map(|(path, part, _)| (path.file_name().unwrap_or_default(), *part));
-            let names = plain_names(&stored.collect::<Vec<_>>());
-            for ((path, _, is_plain), name) in images.into_iter().zip(names) {
-                self.found.push(Found {
-                    path,
-                    plain: plain.join(name),
-                    is_plain,
-                });
+            match is_plain {
+                _ if file.is_one_of_several() => self.found.push(found),
+                // What describes an image is none itself.
+                true if has_views && !file.bears_an_image() => {}
+                true => stored_plain.push(found),
+                false => compressed.push(found),
             }
         }
+        for images in [compressed, stored_plain] {
+            self.named_for_themselves(plain, images);
+        }
+    }
+
+    /// Gives images the names that they have where no plain files stand beside them.
+    fn named_for_themselves(&mut self, plain: &Path, images: Vec<Found>) {
+        let part = |found: &Found| match found.probe {
+            Probe::Image { part, .. } => part,
+            _ => PartOf::Whole,
+        };
+        let stored = images
+            .iter()
+            .map(|found| (found.path.file_name().unwrap_or_default(), part(found)));
+        let names = plain_names(&stored.collect::<Vec<_>>());
+        let with_names = images.into_iter().zip(names).map(|(found, name)| Found {
+            plain: plain.join(name),
+            ..found
+        });
+        self.found.extend(with_names);
     }
 }

@@ -3,7 +3,11 @@
 use std::{path::PathBuf, thread, time::Duration};
 
 use super::words;
-use crate::{Error, ErrorKind, Result, fs::Naming, fuse::session::Pattern};
+use crate::{
+    Error, ErrorKind, Result,
+    fs::{Naming, Tracks},
+    fuse::session::Pattern,
+};
 
 mod flags;
 mod table;
@@ -37,6 +41,7 @@ pub(super) struct Settings {
     /// What is read around the kernel's cache.
     pub(super) direct_io: Vec<Pattern>,
     pub(super) naming: Naming,
+    pub(super) tracks: Tracks,
     pub(super) idle: Option<Duration>,
     pub(super) password_file: Option<PathBuf>,
     /// Words of mount(8) that the kernel acts on, in their order.
@@ -70,6 +75,7 @@ impl Default for Settings {
             readahead: None,
             direct_io: Vec::new(),
             naming: Naming::default(),
+            tracks: Tracks::default(),
             idle: None,
             password_file: None,
             flags: Vec::new(),

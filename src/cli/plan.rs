@@ -113,6 +113,7 @@ impl Plan {
             naming: settings.naming,
             images_only: settings.images_only,
             follow_links: settings.follow_links,
+            tracks: settings.tracks,
             uid: settings.uid,
             gid: settings.gid,
             umask: settings.umask,

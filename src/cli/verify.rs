@@ -1,6 +1,6 @@
 //! `verify`.
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -15,7 +15,6 @@ use crate::{
     cache::BlockCache,
     digest::Algorithm,
     format::Password,
-    image::Image,
     verify::{Report, dat::Dat, verify},
 };
 
@@ -111,8 +110,7 @@ struct Run {
 impl Run {
     fn look_at(&mut self, found: &Found) -> Result<Answer> {
         let password = password::ForImage::new(&found.path, self.given.as_ref());
-        let cache = Arc::new(BlockCache::new(CACHE));
-        let image = Image::open(&found.path, cache, &|| password.find())?;
+        let image = found.open(BlockCache::new(CACHE), &|| password.find())?;
         let progress = Progress::new(&found.path, image.size());
         let report = verify(&image, &self.algorithms, &mut |done| progress.at(done));
         drop(progress);

@@ -40,6 +40,8 @@ pub(super) static DAX: Format = Format {
     extensions: &["dax"],
     detect: |head, _| head.starts_with(b"DAX\0"),
     probe,
+    passes_through: false,
+    files: None,
     open,
     is_part_extension: |_| false,
     targets: &[&pack::TARGET],

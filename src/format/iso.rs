@@ -11,8 +11,7 @@ use std::sync::Arc;
 use super::{Details, Format, OpenOptions, Opened, PartOf, Summary};
 use crate::{
     Result,
-    codec::Codec,
-    map::{BlockMap, Geometry, Stored, check_size},
+    map::{AsStored, check_size},
     source::Source,
 };
 
@@ -30,6 +29,8 @@ pub(super) static ISO: Format = Format {
             encrypted: false,
         })
     },
+    passes_through: true,
+    files: None,
     open,
     is_part_extension: |_| false,
     targets: &[&pack::TARGET],
@@ -46,42 +47,16 @@ fn is_volume(source: &dyn Source) -> bool {
 }
 
 fn open(source: Arc<dyn Source>, _options: &OpenOptions<'_>) -> Result<Opened> {
-    let geometry = Geometry::Uniform {
-        size: check_size(source.len())?,
-        block_size: BLOCK,
-    };
+    let map = AsStored::new(check_size(source.len())?);
     Ok(Opened {
         format: &ISO,
         source,
-        map: Box::new(Plain { geometry }),
+        map: Box::new(map),
         details: Details {
             variant: "plain".into(),
             ..Details::default()
         },
     })
-}
-
-/// The cut is ours, not the file's: large enough to cost nothing, small enough for a cache.
-const BLOCK: u32 = 64 << 10;
-
-#[derive(Debug)]
-struct Plain {
-    geometry: Geometry,
-}
-
-impl BlockMap for Plain {
-    fn geometry(&self) -> &Geometry {
-        &self.geometry
-    }
-
-    fn locate(&self, block: u64) -> Stored {
-        let span = self.geometry.span(block);
-        Stored {
-            at: span.start,
-            len: u32::try_from(span.end - span.start).expect("a block is 64 KiB"),
-            codec: Codec::Raw,
-        }
-    }
 }
 
 #[cfg(test)]

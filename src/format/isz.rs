@@ -58,6 +58,8 @@ pub(super) static ISZ: Format = Format {
     extensions: &["isz"],
     detect: |head, _| head.starts_with(header::SIGNATURE),
     probe,
+    passes_through: false,
+    files: None,
     open,
     is_part_extension: names::is_part_extension,
     targets: &[&pack::TARGET],

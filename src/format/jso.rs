@@ -47,6 +47,8 @@ pub(super) static JSO: Format = Format {
     extensions: &["jso"],
     detect: |head, _| head.starts_with(b"JISO"),
     probe,
+    passes_through: false,
+    files: None,
     open,
     is_part_extension: |_| false,
     targets: &[&pack::TARGET],

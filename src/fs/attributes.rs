@@ -10,7 +10,7 @@ impl Filesystem {
     pub(super) fn attributes_of(&self, ino: Ino, found: &Found) -> Result<Attributes> {
         match found.item() {
             Item::File(file) => {
-                let seen = self.catalog.look(&found.directory, file)?;
+                let seen = self.catalog.look(&found.directory, &file)?;
                 Ok(self.attributes_of_file(ino, &seen))
             }
             Item::Directory(_) => {
@@ -18,7 +18,7 @@ impl Filesystem {
                 Ok(self.attributes_of_directory(ino, &stat))
             }
             Item::Link(path) => {
-                let stat = Stat::of_link(path)?;
+                let stat = Stat::of_link(&path)?;
                 Ok(Attributes {
                     mode: 0o777,
                     ..self.common(ino, Kind::Link, &stat)
@@ -36,8 +36,10 @@ impl Filesystem {
 
     pub(super) fn attributes_of_file(&self, ino: Ino, seen: &Seen) -> Attributes {
         let mut attributes = self.common(ino, Kind::File, &seen.stat);
-        if let Probe::Image { size, .. } = seen.probe {
-            attributes.size = size;
+        match &seen.probe {
+            Probe::Image { size, .. } => attributes.size = *size,
+            Probe::Text(_, text) => attributes.size = text.len() as u64,
+            Probe::PassThrough | Probe::Fault => {}
         }
         attributes.mode = self.mode(0o444, seen.stat.mode);
         attributes

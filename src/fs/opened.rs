@@ -84,11 +84,11 @@ pub(super) struct Opening {
 
 impl Opening {
     pub(super) fn open(self, path: &Path, seen: &Seen, options: &Options) -> Result<OpenedFile> {
-        let content = match seen.probe {
+        let content = match &seen.probe {
             Probe::PassThrough => Content::PassThrough(open_plain(path)?),
-            Probe::Image { .. } | Probe::Fault => {
+            probe => {
                 let password = || password_of(path, options.password.as_ref());
-                let image = Image::open(path, Arc::clone(&options.cache), &password)?;
+                let image = probe.open(path, Arc::clone(&options.cache), &password)?;
                 Content::Image(Arc::new(image))
             }
         };

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf, sync::Arc, time::SystemTime};
 
-use crate::{cache::BlockCache, catalog::Naming, format::Password};
+use crate::{cache::BlockCache, catalog::Naming, files::Tracks, format::Password};
 
 /// An inode's number. 1 is the root; the others are made from names, so they are the same after a restart.
 pub type Ino = u64;
@@ -23,6 +23,8 @@ pub struct Options {
     pub images_only: bool,
     /// Follow symbolic links that leave the library.
     pub follow_links: bool,
+    /// Which files a disc of one data track is shown as.
+    pub tracks: Tracks,
     /// Owner of everything, where it is not the source's.
     pub uid: Option<u32>,
     /// Group of everything, where it is not the source's.

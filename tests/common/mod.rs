@@ -15,7 +15,7 @@ use std::{
 
 use plainiso::{
     cache::BlockCache,
-    fs::{Filesystem, Naming, Options},
+    fs::{Filesystem, Naming, Options, Tracks},
     fuse::session::{MountOptions, Pattern, Session, Unmount, unmount},
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -68,6 +68,7 @@ impl Spec {
             naming: Naming::Strip,
             images_only: false,
             follow_links: false,
+            tracks: Tracks::Both,
             uid: None,
             gid: None,
             umask: None,

@@ -10,7 +10,7 @@ use std::{
 use plainiso::{
     Result,
     cache::BlockCache,
-    fs::{Attributes, Filesystem, Ino, Naming, Options, ROOT},
+    fs::{Attributes, Filesystem, Ino, Naming, Options, ROOT, Tracks},
 };
 
 /// A folder that is removed at the end.
@@ -59,6 +59,7 @@ pub(crate) fn options(sources: &[&Path]) -> Options {
         naming: Naming::Strip,
         images_only: false,
         follow_links: false,
+        tracks: Tracks::Both,
         uid: None,
         gid: None,
         umask: None,

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// A folder: `+` in front is a compressed image, `1` the first file of a set, anything else keeps its name.
-fn folder<'a>(stored: &[&'a str]) -> Vec<(&'a OsStr, Role)> {
+fn folder<'a>(stored: &[&'a str]) -> Vec<(&'a OsStr, Role<'static>)> {
     let role = |name: &&'a str| match name.split_at(1) {
         ("+", name) => (OsStr::new(name), Role::Image),
         ("1", name) => (OsStr::new(name), Role::First),
@@ -17,7 +17,7 @@ fn folder<'a>(stored: &[&'a str]) -> Vec<(&'a OsStr, Role)> {
 }
 
 /// All shown names, those that are kept among them.
-fn all_shown(stored: &[(&OsStr, Role)], naming: Naming) -> Vec<OsString> {
+fn all_shown(stored: &[(&OsStr, Role<'_>)], naming: Naming) -> Vec<OsString> {
     let names = shown(stored, naming).into_iter().zip(stored);
     let names = names.map(|(name, (own, _))| name.unwrap_or_else(|| own.to_os_string()));
     names.collect()
@@ -53,6 +53,54 @@ fn two_images_of_one_name_both_get_their_appended_names() {
     let stored = ["+Game.cso", "+Game.zso", "1Game.part01.isz"];
     let expected = ["Game.cso.iso", "Game.zso.iso", "Game.part01.isz.iso"];
     check(Naming::Strip, &stored, &expected);
+}
+
+/// A sheet with two tracks, as a disc in one stored file is shown.
+fn disc<'a>(stored: &'a str, names: &'a [PlainName]) -> Vec<(&'a OsStr, Role<'a>)> {
+    let file = |name| (OsStr::new(stored), Role::File(name));
+    names.iter().map(file).collect()
+}
+
+#[test]
+fn the_plain_files_of_a_stored_one_make_way_together() {
+    let files = [".cue", " (Track 1).bin", " (Track 2).bin"];
+    let files = files.map(|ending| PlainName::Behind(ending.into()));
+    let mut stored = disc("Game.isz", &files);
+    let free = ["Game.cue", "Game (Track 1).bin", "Game (Track 2).bin"];
+    assert_eq!(all_shown(&stored, Naming::Strip), free);
+    stored.push((OsStr::new("Game (Track 2).bin"), Role::Own));
+    let appended = [
+        "Game.isz.cue",
+        "Game.isz (Track 1).bin",
+        "Game.isz (Track 2).bin",
+        "Game (Track 2).bin",
+    ];
+    assert_eq!(all_shown(&stored, Naming::Strip), appended);
+    assert_eq!(all_shown(&stored, Naming::Append), appended);
+}
+
+#[test]
+fn members_and_stored_files_keep_their_names_where_they_can() {
+    let files = [PlainName::Own("Game.bin".into()), PlainName::Stored];
+    let mut stored = disc("Game.isz", &files);
+    assert_eq!(all_shown(&stored, Naming::Strip), ["Game.bin", "Game.isz"]);
+    stored.push((OsStr::new("Game.bin"), Role::Own));
+    let appended = ["Game.isz.Game.bin", "Game.isz", "Game.bin"];
+    assert_eq!(all_shown(&stored, Naming::Strip), appended);
+}
+
+#[test]
+fn members_of_one_name_end_as_the_stored_file() {
+    let files = [(); 2].map(|()| PlainName::Own("a.iso".into()));
+    let names = all_shown(&disc("Game.isz", &files), Naming::Strip);
+    assert_eq!(names, ["Game.isz", "Game.isz"]);
+}
+
+#[test]
+fn an_ending_that_a_stem_has_is_not_doubled() {
+    let files = [PlainName::Behind(".bin".into())];
+    let stored = disc("Game.BIN.isz", &files);
+    assert_eq!(all_shown(&stored, Naming::Strip), ["Game.BIN"]);
 }
 
 #[test]
@@ -125,7 +173,7 @@ fn a_set_is_known_by_its_stem_whatever_the_letter_case() {
 }
 
 /// Folders whose names are likely to clash. Images do not end with `.iso`: such files keep their names.
-fn folders() -> impl Strategy<Value = Vec<(String, Role)>> {
+fn folders() -> impl Strategy<Value = Vec<(String, Role<'static>)>> {
     let endings = ["", ".iso", ".cso", ".isz", ".part1.isz"].map(String::from);
     let ending = proptest::sample::select(endings.to_vec());
     let name = ("[ab]{1,2}", proptest::collection::vec(ending, 0..5));
@@ -140,7 +188,7 @@ fn folders() -> impl Strategy<Value = Vec<(String, Role)>> {
     })
 }
 
-fn borrow(folder: &[(String, Role)]) -> Vec<(&OsStr, Role)> {
+fn borrow<'a>(folder: &'a [(String, Role<'static>)]) -> Vec<(&'a OsStr, Role<'static>)> {
     folder
         .iter()
         .map(|(name, role)| (OsStr::new(name), *role))
@@ -165,7 +213,7 @@ proptest! {
     fn names_do_not_depend_on_the_order(folder in folders().prop_flat_map(|folder| {
         (Just(folder.clone()), Just(folder).prop_shuffle())
     })) {
-        let names = |folder: &[(String, Role)]| -> HashSet<_> {
+        let names = |folder: &[(String, Role<'static>)]| -> HashSet<_> {
             let names = all_shown(&borrow(folder), Naming::Strip);
             folder.iter().map(|(stored, _)| stored.clone()).zip(names).collect()
         };

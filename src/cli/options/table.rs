@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::Settings;
-use crate::{fs::Naming, fuse::session::Pattern};
+use crate::{
+    fs::{Naming, Tracks},
+    fuse::session::Pattern,
+};
 
 /// A mount option.
 #[derive(Debug)]
@@ -134,6 +137,12 @@ pub(in crate::cli) static WORDS: &[Word] = &[
         "Show Game.zso as Game.iso (strip), or as Game.zso.iso (append). strip without it.",
         |s, text| naming(text).map(|naming| s.naming = naming),
     ),
+    value(
+        "tracks",
+        "FILES",
+        "How a disc of one data track is shown: bin (its track with a sheet), iso, or both. both without it.",
+        |s, text| tracks(text).map(|tracks| s.tracks = tracks),
+    ),
     switch(
         "follow_links",
         "Follow symbolic links that lead out of the source.",
@@ -254,6 +263,15 @@ fn threads(text: &str) -> std::result::Result<usize, &'static str> {
     threads
         .filter(|n| (1..=MAX_THREADS).contains(n))
         .ok_or("a number from 1 to 64")
+}
+
+fn tracks(text: &str) -> std::result::Result<Tracks, &'static str> {
+    match text {
+        "both" => Ok(Tracks::Both),
+        "bin" => Ok(Tracks::Bin),
+        "iso" => Ok(Tracks::Iso),
+        _ => Err("bin, iso or both"),
+    }
 }
 
 fn naming(text: &str) -> std::result::Result<Naming, &'static str> {

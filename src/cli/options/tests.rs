@@ -14,7 +14,8 @@ fn rejection(list: &str) -> String {
 fn every_word_of_the_contract_is_understood() {
     let settings = read_list(
         "ro,allow_other,allow_root,default_permissions,auto_unmount,uid=1000,gid=100,umask=027,fsname=x,nonempty,\
-         cache=1g,threads=3,readahead=512k,direct_io,direct_io=*.bin,images_only,name=append,follow_links,password-file=/p,mkdir,idle=10m,unconfined",
+         cache=1g,threads=3,readahead=512k,direct_io,direct_io=*.bin,images_only,name=append,tracks=iso,follow_links,\
+         password-file=/p,mkdir,idle=10m,unconfined",
     )
     .unwrap();
     let expected = Settings {
@@ -38,6 +39,7 @@ fn every_word_of_the_contract_is_understood() {
             .map(|glob| Pattern::new(glob).unwrap())
             .into(),
         naming: Naming::Append,
+        tracks: Tracks::Iso,
         idle: Some(Duration::from_secs(600)),
         password_file: Some("/p".into()),
         flags: Vec::new(),

@@ -25,6 +25,7 @@ fn open_with(files: &Files, password: Option<&[u8]>) -> Result<Opened> {
         name: OsStr::new(name),
         siblings: files,
         password: &|| Ok(password.map(|bytes| Password::new(bytes.to_vec()))),
+        ..OpenOptions::alone()
     };
     super::open(Arc::new(bytes.clone()), &options)
 }
