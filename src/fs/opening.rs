@@ -137,15 +137,15 @@ impl Filesystem {
             return Ok(open);
         }
         let counters = node.with_state(|state| Arc::clone(state.counters.get_or_insert_default()));
-        let opening = Opening {
+        let opening = || Opening {
             fingerprint: seen.stat.fingerprint,
             attributes: self.attributes_of_file(node.ino, seen),
-            sums: [counters, Arc::clone(&self.totals)],
+            sums: [Arc::clone(&counters), Arc::clone(&self.totals)],
         };
         if let Some(old) = node.with_state(|state| state.open.upgrade()) {
             self.idle.drop_file(&old);
         }
-        let opened = opening.open(&file.path(), seen, &self.options)?;
+        let opened = self.with_room(|| opening().open(&file.path(), seen, &self.options))?;
         Ok(node.with_state(|state| state.share(opened)))
     }
 }
