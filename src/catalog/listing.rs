@@ -198,6 +198,7 @@ fn probe(catalog: &Catalog, path: &Path, interest: Interest) -> FoundKind {
     let tracks = catalog.options.tracks;
     match Probed::of(path, interest, fingerprint, &catalog.reported, tracks) {
         Probed::One(probe) => FoundKind::File(interest, Known::new(fingerprint, probe)),
+        Probed::Unread(probe) => FoundKind::File(interest, Known::new(Known::NEVER, probe)),
         Probed::Several(format, listed) => FoundKind::Several(Arc::new(Several {
             interest,
             format,

@@ -15,6 +15,10 @@ const STORED_SIZE: &str = "user.plainiso.stored_size";
 const RATIO: &str = "user.plainiso.ratio";
 const STATS: &str = "user.plainiso.stats";
 
+/// Not listed: reading it lets the filesystem look at its folders again. A mount that is read-only has no other way to
+/// be told something by whoever may read it.
+pub(super) const RESCAN: &str = "user.plainiso.rescan";
+
 pub(super) fn names(filesystem: &Filesystem, ino: Ino) -> Result<Vec<&'static str>> {
     if ino == ROOT && !filesystem.options.root_is_file {
         return Ok(vec![STATS]);
@@ -38,6 +42,10 @@ pub(super) fn names(filesystem: &Filesystem, ino: Ino) -> Result<Vec<&'static st
 pub(super) fn value(filesystem: &Filesystem, ino: Ino, name: &OsStr) -> Result<Option<Vec<u8>>> {
     if !name.as_bytes().starts_with(b"user.plainiso.") {
         return Ok(None);
+    }
+    if ino == ROOT && name == RESCAN {
+        filesystem.rescan();
+        return Ok(Some(b"done".to_vec()));
     }
     if ino == ROOT && !filesystem.options.root_is_file {
         return Ok((name == STATS).then(|| filesystem.statistics().into_bytes()));
