@@ -5,7 +5,7 @@ use std::{
     fmt,
     fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::{FileExt, OpenOptionsExt},
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -31,6 +31,16 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// # Errors
     /// `Io` when the bytes cannot be read, or do not exist.
     fn read_exact_at(&self, buf: &mut [u8], at: u64) -> Result<()>;
+
+    /// Numbers that are others when the bytes are: device, inode and time of a file; `None` where there are none.
+    fn identity(&self) -> Option<[i128; 3]> {
+        None
+    }
+
+    /// The bytes on the disk that it comes from, where it is decoded itself.
+    fn stored_len(&self) -> u64 {
+        self.len()
+    }
 }
 
 /// The `N` bytes at `at`, for headers.
@@ -54,6 +64,7 @@ pub fn read_array<const N: usize>(source: &dyn Source, at: u64, what: &str) -> R
 pub struct FileSource {
     file: File,
     len: u64,
+    identity: [i128; 3],
 }
 
 impl FileSource {
@@ -92,6 +103,11 @@ impl FileSource {
         Ok(Self {
             file,
             len: metadata.len(),
+            identity: [
+                metadata.dev().into(),
+                metadata.ino().into(),
+                i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
+            ],
         })
     }
 }
@@ -105,6 +121,10 @@ impl Source for FileSource {
         self.file
             .read_exact_at(buf, at)
             .map_err(|e| Error::io(e, format!("cannot read {} bytes at {at}", buf.len())))
+    }
+
+    fn identity(&self) -> Option<[i128; 3]> {
+        Some(self.identity)
     }
 }
 
