@@ -4,14 +4,14 @@ use std::{
     ffi::{OsStr, OsString},
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use super::{Found, FoundKind};
 use crate::{
     catalog::{
         Probe,
-        known::{Candidate, Interest, Known, Share},
+        known::{Candidate, Extra, Interest, Known, Share},
         stat::Stat,
     },
     files::{Content, Listed, Piece, PlainName},
@@ -41,7 +41,7 @@ pub(super) fn apart(found: Found) -> Vec<Found> {
     let indexes = 0..several.listed.files.len();
     let one = |index| Found {
         name: found.name.clone(),
-        stored: found.stored.clone(),
+        elsewhere: found.elsewhere.clone(),
         kind: FoundKind::OneOf(OneOf {
             several: Arc::clone(several),
             index,
@@ -109,7 +109,7 @@ impl OneOf {
         folder: &Path,
         stored: &OsStr,
         text: Option<Arc<[u8]>>,
-    ) -> Option<Box<Candidate>> {
+    ) -> Option<Candidate> {
         let format = self.several.format;
         let probe = match (self.content(), text) {
             (Content::Blocks { size, number }, _) => Probe::Image {
@@ -138,15 +138,17 @@ impl OneOf {
                 .iter()
                 .any(|file| file.content == Content::Stored),
         };
-        Some(Box::new(Candidate {
+        Some(Candidate {
             interest: self.several.interest,
-            known: Mutex::new(Known {
+            known: Known {
                 fingerprint: fingerprint(folder, stored, &parts),
                 probe,
+            },
+            extra: Some(Extra {
+                parts,
+                share: Some(share),
             }),
-            parts,
-            share: Some(share),
-        }))
+        })
     }
 }
 
