@@ -19,6 +19,7 @@ mod hash;
 mod known;
 mod listing;
 mod names;
+mod passing;
 mod reported;
 mod rows;
 mod stat;

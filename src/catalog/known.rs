@@ -11,7 +11,7 @@ use crate::{
     Error, ErrorKind, Result,
     cache::BlockCache,
     files::{Content, Listed, Tracks},
-    format::{self, Format, OpenOptions, PartOf, Password},
+    format::{self, FORMATS, Format, OpenOptions, PartOf, Password},
     image::Image,
     source::{FileSource, Folder, Source},
 };
@@ -34,7 +34,7 @@ pub struct StoredFile<'l> {
 pub(super) struct Candidate {
     pub(super) interest: Interest,
     pub(super) known: Known,
-    pub(super) extra: Option<Extra>,
+    pub(super) extra: Option<Box<Extra>>,
 }
 
 /// What few images have.
@@ -124,7 +124,67 @@ impl Interest {
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) fingerprint: u64,
-    pub(super) probe: Probe,
+    kept: Kept,
+}
+
+/// A probe, packed: there is one for each image of a library.
+#[derive(Clone, Debug)]
+enum Kept {
+    PassThrough,
+    Fault,
+    /// One that is whole. The format is its position in [`FORMATS`].
+    Image {
+        format: u8,
+        file: u32,
+        size: u64,
+    },
+    Other(Arc<Probe>),
+}
+
+impl Known {
+    pub(super) fn new(fingerprint: u64, probe: Probe) -> Self {
+        let kept = match probe {
+            Probe::PassThrough => Kept::PassThrough,
+            Probe::Fault => Kept::Fault,
+            probe => Kept::image(&probe).unwrap_or_else(|| Kept::Other(Arc::new(probe))),
+        };
+        Self { fingerprint, kept }
+    }
+
+    pub(super) fn probe(&self) -> Probe {
+        match &self.kept {
+            Kept::PassThrough => Probe::PassThrough,
+            Kept::Fault => Probe::Fault,
+            Kept::Image { format, file, size } => Probe::Image {
+                format: FORMATS[usize::from(*format)],
+                size: *size,
+                part: PartOf::Whole,
+                file: *file,
+            },
+            Kept::Other(probe) => Probe::clone(probe),
+        }
+    }
+}
+
+impl Kept {
+    fn image(probe: &Probe) -> Option<Self> {
+        let Probe::Image {
+            format,
+            size,
+            part: PartOf::Whole,
+            file,
+        } = *probe
+        else {
+            return None;
+        };
+        let mut formats = FORMATS.iter();
+        let at = formats.position(|known| std::ptr::eq(*known, format))?;
+        Some(Self::Image {
+            format: u8::try_from(at).ok()?,
+            file,
+            size,
+        })
+    }
 }
 
 impl StoredFile<'_> {
@@ -145,7 +205,7 @@ impl StoredFile<'_> {
     /// Whether it is the plain file that stands for all of its stored one.
     pub(super) fn is_main(&self) -> bool {
         self.candidate.is_some_and(|(_, at)| {
-            matches!(self.rows.known_of(at).probe, Probe::Image { file: 0, .. })
+            matches!(self.rows.known_of(at).probe(), Probe::Image { file: 0, .. })
         })
     }
 
@@ -182,19 +242,16 @@ impl StoredFile<'_> {
             // Its neighbours may have changed with it: all are listed anew.
             let changed = before.fingerprint != seen.stat.fingerprint;
             seen.stat = share.of(seen.stat);
-            seen.probe = before.probe;
+            seen.probe = before.probe();
             return Ok((seen, changed));
         }
-        seen.probe = before.probe.clone();
+        seen.probe = before.probe();
         if before.fingerprint != first.fingerprint {
             seen.probe = Probe::of(&path, interest, first.fingerprint, reported);
-            let known = Known {
-                fingerprint: first.fingerprint,
-                probe: seen.probe.clone(),
-            };
+            let known = Known::new(first.fingerprint, seen.probe.clone());
             self.rows.learn(at, known);
         }
-        let role_changed = before.probe.role() != seen.probe.role();
+        let role_changed = before.probe().role() != seen.probe.role();
         Ok((seen, role_changed))
     }
 }

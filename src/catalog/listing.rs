@@ -14,6 +14,7 @@ use super::{
     Catalog, Directory, Place, Probe,
     known::{Candidate, Extra, Interest, Known, Probed},
     names::{self, Role, SetKey},
+    passing::passing,
     refused,
     rows::{Line, Thing},
     stat::Stat,
@@ -27,7 +28,7 @@ use several::{OneOf, Several};
 
 /// What a directory shows, sorted by name: its folders in their order, where the first with a name wins.
 pub(super) fn lines(catalog: &Catalog, directory: &Directory) -> Result<Vec<Line>> {
-    let mut lines = named_files(catalog, &directory.files);
+    let mut lines = passing(named_files(catalog, &directory.files));
     let mut readable = !directory.files.is_empty() || directory.places.is_empty();
     let mut refusal = None;
     for place in &directory.places {
@@ -86,7 +87,7 @@ enum FoundKind {
 
 fn folder(catalog: &Catalog, place: &Arc<Place>) -> Result<Vec<Line>> {
     let cannot = |e| refused(e, &place.path, "cannot list the folder");
-    let mut found = Vec::new();
+    let mut found = passing([]);
     for entry in fs::read_dir(&place.path).map_err(cannot)? {
         found.extend(classify(catalog, place, &entry.map_err(cannot)?));
     }
@@ -192,15 +193,11 @@ fn probe(catalog: &Catalog, path: &Path, interest: Interest) -> FoundKind {
         _ => Stat::of_file(path).ok(),
     };
     let Some(Stat { fingerprint, .. }) = stat else {
-        let known = Known {
-            fingerprint: 0,
-            probe: Probe::PassThrough,
-        };
-        return FoundKind::File(interest, known);
+        return FoundKind::File(interest, Known::new(0, Probe::PassThrough));
     };
     let tracks = catalog.options.tracks;
     match Probed::of(path, interest, fingerprint, &catalog.reported, tracks) {
-        Probed::One(probe) => FoundKind::File(interest, Known { fingerprint, probe }),
+        Probed::One(probe) => FoundKind::File(interest, Known::new(fingerprint, probe)),
         Probed::Several(format, listed) => FoundKind::Several(Arc::new(Several {
             interest,
             format,
@@ -213,22 +210,18 @@ fn probe(catalog: &Catalog, path: &Path, interest: Interest) -> FoundKind {
 fn show(catalog: &Catalog, place: &Arc<Place>, found: Vec<Found>) -> Vec<Line> {
     let sets = Sets::of(&found);
     let images_only = catalog.options.images_only;
-    let shown: Vec<Found> = found
-        .into_iter()
-        .filter(|found| !sets.hides(found))
-        .flat_map(several::apart)
-        .filter(|found| !(images_only && found.is_other()))
-        .collect();
-    let stored: Vec<(&OsStr, Role<'_>)> = shown
+    let mut shown = found;
+    shown.retain(|found| !sets.hides(found));
+    several::take_apart(&mut shown);
+    shown.retain(|found| !(images_only && found.is_other()));
+    let roles = shown
         .iter()
-        .map(|found| (found.name.as_os_str(), found.role()))
-        .collect();
+        .map(|found| (found.name.as_os_str(), found.role()));
+    let stored: Vec<(&OsStr, Role<'_>)> = passing(roles);
     let names = names::shown(&stored, catalog.options.naming);
     let texts = several::texts(&shown, &names);
-    let lines = names.into_iter().zip(texts).zip(shown);
-    lines
-        .map(|((name, text), found)| found.into_line(name, text, place, &sets))
-        .collect()
+    let named = names.into_iter().zip(texts).zip(shown);
+    passing(named.map(|((name, text), found)| found.into_line(name, text, place, &sets)))
 }
 
 impl Found {
@@ -238,16 +231,22 @@ impl Found {
         elsewhere.map_or(&self.name, |path| path.as_os_str())
     }
 
-    fn probe(&self) -> Option<&Probe> {
+    fn probe(&self) -> Option<Probe> {
         match &self.kind {
-            FoundKind::File(_, known) => Some(&known.probe),
+            FoundKind::File(_, known) => Some(known.probe()),
+            _ => None,
+        }
+    }
+
+    fn several(&self) -> Option<&Arc<Several>> {
+        match &self.kind {
+            FoundKind::Several(several) => Some(several),
             _ => None,
         }
     }
 
     fn is_image(&self) -> bool {
-        matches!(self.probe(), Some(Probe::Image { .. } | Probe::Fault))
-            || matches!(self.kind, FoundKind::Several(..))
+        matches!(self.probe(), Some(Probe::Image { .. } | Probe::Fault)) || self.several().is_some()
     }
 
     /// Whether it has no place in a mount that shows images only.
@@ -256,7 +255,7 @@ impl Found {
             FoundKind::Directory(_) | FoundKind::Several(_) => false,
             FoundKind::Link => extension_of(&self.name) != "iso",
             FoundKind::File(Interest::PassesThrough, known) => {
-                matches!(known.probe, Probe::PassThrough)
+                matches!(known.probe(), Probe::PassThrough)
             }
             FoundKind::File(interest, _) => *interest == Interest::Nothing,
             FoundKind::OneOf(one) => one.is_stored(),
@@ -317,15 +316,19 @@ impl Found {
     ) -> Line {
         let parts = self.first_of().and_then(|key| sets.later.get(&key));
         let parts = parts.cloned().unwrap_or_default();
-        let stored = self.stored().to_os_string();
-        let name = name.unwrap_or(self.name);
+        let (name, stored) = match (name, self.elsewhere) {
+            (Some(name), None) => (name, self.name),
+            (None, None) => (self.name.clone(), self.name),
+            (name, Some(path)) => (name.unwrap_or(self.name), path.into_os_string()),
+        };
         let thing = match self.kind {
             FoundKind::Directory(below) => Thing::Directory(vec![below]),
             FoundKind::Link => Thing::Link,
             FoundKind::File(Interest::Nothing, _) => Thing::File(None),
             FoundKind::File(interest, known) => {
-                let parts = beside(parts, &stored, &known.probe);
-                let extra = (!parts.is_empty()).then_some(Extra { parts, share: None });
+                let parts = beside(parts, &stored, &known.probe());
+                let extra = Extra { parts, share: None };
+                let extra = (!extra.parts.is_empty()).then(|| Box::new(extra));
                 Thing::File(Some(Candidate {
                     interest,
                     known,

@@ -44,6 +44,17 @@ impl Line {
             Thing::Link | Thing::File(_) => self.folder.path.join(&self.stored),
         }
     }
+
+    /// The stored name behind what it has in common with the shown one.
+    fn rest(&self) -> &[u8] {
+        let (name, stored) = (self.name.as_bytes(), self.stored.as_bytes());
+        let alike = name.iter().zip(stored).take_while(|(a, b)| a == b);
+        &stored[alike.count()..]
+    }
+
+    fn is_candidate(&self) -> bool {
+        matches!(self.thing, Thing::File(Some(_)))
+    }
 }
 
 /// The lines of a listing.
@@ -90,8 +101,7 @@ impl Rows {
     /// # Errors
     /// `LimitExceeded` where there are more than 4 GiB of names.
     pub(super) fn pack(lines: Vec<Line>) -> Result<Self> {
-        let mut packed = Self::default();
-        packed.rows.reserve_exact(lines.len());
+        let mut packed = Self::with_room_for(&lines);
         for line in lines {
             let row = packed.row(line);
             packed.rows.push(row.ok_or_else(|| {
@@ -99,22 +109,29 @@ impl Rows {
                 Error::new(ErrorKind::LimitExceeded, message)
             })?);
         }
-        packed.text.shrink_to_fit();
-        packed.known().shrink_to_fit();
         Ok(packed)
     }
 
+    fn with_room_for(lines: &[Line]) -> Self {
+        let candidates = lines.iter().filter(|line| line.is_candidate());
+        let text = lines.iter().map(|line| line.name.len() + line.rest().len());
+        Self {
+            rows: Vec::with_capacity(lines.len()),
+            text: Vec::with_capacity(text.sum()),
+            known: Mutex::new(Vec::with_capacity(candidates.count())),
+            ..Self::default()
+        }
+    }
+
     fn row(&mut self, line: Line) -> Option<Row> {
-        let (name, stored) = (line.name.as_bytes(), line.stored.as_bytes());
-        let alike = name.iter().zip(stored).take_while(|(a, b)| a == b);
-        let (shared, at) = (alike.count(), self.text.len());
-        self.text.extend(name);
-        self.text.extend(&stored[shared..]);
+        let (at, rest) = (self.text.len(), line.rest());
+        self.text.extend(line.name.as_bytes());
+        self.text.extend(rest);
         Some(Row {
             at: u32::try_from(at).ok()?,
-            name_len: u16::try_from(name.len()).ok()?,
-            shared_len: u16::try_from(shared).ok()?,
-            rest_len: u16::try_from(stored.len() - shared).ok()?,
+            name_len: u16::try_from(line.name.len()).ok()?,
+            shared_len: u16::try_from(line.stored.len() - rest.len()).ok()?,
+            rest_len: u16::try_from(rest.len()).ok()?,
             what: self.what(line.thing)?,
             folder: self.folder(line.folder)?,
         })
@@ -127,7 +144,8 @@ impl Rows {
             Thing::File(None) => What::PassedThrough,
             Thing::File(Some(candidate)) => {
                 let at = push(&mut self.known(), candidate.known)?;
-                self.extras.extend(candidate.extra.map(|extra| (at, extra)));
+                self.extras
+                    .extend(candidate.extra.map(|extra| (at, *extra)));
                 What::Candidate(candidate.interest, at)
             }
         })
@@ -200,4 +218,53 @@ fn push<T>(elements: &mut Vec<T>, element: T) -> Option<u32> {
     let at = u32::try_from(elements.len()).ok()?;
     elements.push(element);
     Some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        catalog::Probe,
+        format::{FORMATS, PartOf},
+    };
+
+    fn image(number: u64, folder: &Arc<Place>) -> Line {
+        let probe = Probe::Image {
+            format: FORMATS[0],
+            size: number,
+            part: PartOf::Whole,
+            file: 0,
+        };
+        Line {
+            name: format!("game{number:05}.iso").into(),
+            stored: format!("game{number:05}.cso").into(),
+            folder: Arc::clone(folder),
+            thing: Thing::File(Some(Candidate {
+                interest: Interest::ImageName,
+                known: Known::new(7, probe),
+                extra: None,
+            })),
+        }
+    }
+
+    #[test]
+    fn an_image_takes_a_row_and_a_probe_of_24_bytes_each_and_its_names() {
+        assert_eq!((size_of::<Row>(), size_of::<Known>()), (24, 24));
+        let folder = Arc::new(Place {
+            path: "library".into(),
+            id: (0, 0),
+            above: None,
+        });
+        let rows = Rows::pack((0..100).map(|number| image(number, &folder)).collect()).unwrap();
+        assert_eq!((rows.rows.capacity(), rows.known().capacity()), (100, 100));
+        assert_eq!(rows.text.capacity(), 100 * "game00000.isocso".len());
+        assert_eq!(rows.folders.len(), 1);
+        let index = rows.find(OsStr::new("game00042.iso")).unwrap();
+        let Item::File(file) = rows.entry(index).unwrap().item else {
+            panic!("it is a file");
+        };
+        assert_eq!(file.path(), PathBuf::from("library/game00042.cso"));
+        let probe = rows.known_of(file.candidate.unwrap().1).probe();
+        assert!(matches!(probe, Probe::Image { size: 42, .. }));
+    }
 }

@@ -44,8 +44,8 @@ pub(super) struct State {
     pub(super) below: Option<Arc<Directory>>,
     /// The file that it is, while it is open.
     pub(super) open: Weak<OpenedFile>,
-    /// The state of the file when it was opened last.
-    last_opened: Option<u64>,
+    /// The state of the file that the kernel's pages are of, where that is known.
+    pages_of: Option<u64>,
     /// A file that bore the name before, while it is still open.
     older: Option<Weak<OpenedFile>>,
     /// Another file has the name now, under another number.
@@ -235,10 +235,21 @@ impl State {
 
     /// Takes note that a reader opens the file, and returns whether all pages that the kernel may have of it are
     /// of this state. They are not while readers of an older file go on, nor at the first open after that.
-    pub(super) fn keeps_pages(&mut self, fingerprint: u64) -> bool {
+    ///
+    /// The kernel drops older pages when it hears of that first open, which may be later than it hears of a second
+    /// one. So the second is told to keep pages only when the first is known to have been heard of: `is_in_use` says
+    /// that somebody who has this state open has read.
+    pub(super) fn keeps_pages(&mut self, fingerprint: u64, is_in_use: bool) -> bool {
         let pages_are_of_one_file = self.older.is_none();
         self.older = self.older.take().filter(|older| older.strong_count() > 0);
-        self.last_opened.replace(fingerprint) == Some(fingerprint) && pages_are_of_one_file
+        let is_known = is_in_use || self.pages_of == Some(fingerprint);
+        self.pages_of = is_known.then_some(fingerprint);
+        is_known && pages_are_of_one_file
+    }
+
+    /// Takes note that the kernel has heard of an open of this state, and so has no pages of an older one.
+    pub(super) fn has_pages_of(&mut self, fingerprint: u64) {
+        self.pages_of = Some(fingerprint);
     }
 }
 
@@ -250,6 +261,14 @@ mod tests {
 
     fn directory() -> Arc<Directory> {
         Arc::new(Directory::of(Vec::new()))
+    }
+
+    #[test]
+    fn an_inode_that_was_never_used_takes_40_bytes_and_its_name() {
+        assert_eq!(size_of::<Node>(), 40);
+        let inodes = Inodes::new(&directory());
+        inodes.look_up(ROOT, &directory(), OsStr::new("file"));
+        assert!(inodes.known().states.is_empty());
     }
 
     #[test]
@@ -285,15 +304,16 @@ mod tests {
         let name = OsStr::new("x");
         let inodes = Inodes::new(&directory());
         let ino = inodes.look_up(5, &directory(), name);
-        assert!(!inodes.with_state(ino, |state| state.keeps_pages(7)));
+        assert!(!inodes.with_state(ino, |state| state.keeps_pages(7, false)));
+        inodes.with_state(ino, |state| state.has_pages_of(7));
         let again = directory();
         assert_eq!(inodes.look_up(5, &again, name), ino);
         let (found, _) = inodes.place_of(ino).unwrap();
         assert!(Arc::ptr_eq(&found, &again));
-        assert!(inodes.with_state(ino, |state| state.keeps_pages(7)));
+        assert!(inodes.with_state(ino, |state| state.keeps_pages(7, false)));
         inodes.forget(ino, 2);
         assert!(inodes.place_of(ino).is_err());
-        assert!(!inodes.with_state(ino, |state| state.keeps_pages(7)));
+        assert!(!inodes.with_state(ino, |state| state.keeps_pages(7, false)));
         assert!(inodes.known().states.is_empty());
     }
 }

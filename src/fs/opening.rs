@@ -22,7 +22,8 @@ impl Filesystem {
     pub fn open(&self, ino: Ino) -> Result<OpenFile> {
         let found = self.find(ino)?;
         let opened = self.open_found(ino, &found)?;
-        let keeps = |state: &mut State| state.keeps_pages(opened.fingerprint());
+        let (fingerprint, is_in_use) = (opened.fingerprint(), opened.is_in_use());
+        let keeps = |state: &mut State| state.keeps_pages(fingerprint, is_in_use);
         let unchanged = self.inodes.with_state(ino, keeps);
         Ok(OpenFile {
             handle: self.files.insert(OpenHandle::new(opened, &self.ahead)),
@@ -97,8 +98,14 @@ impl Filesystem {
         };
         let file = closed.file();
         let (ino, inodes) = (file.attributes().ino, &self.inodes);
-        let is_current =
-            inodes.check_named(ino).is_ok() && inodes.with_state(ino, |state| state.has_open(file));
+        let is_current = inodes.check_named(ino).is_ok()
+            && inodes.with_state(ino, |state| {
+                let is_current = state.has_open(file);
+                if is_current {
+                    state.has_pages_of(file.fingerprint());
+                }
+                is_current
+            });
         if is_current && file.image().is_some() {
             self.idle.keep(Arc::clone(file));
         }

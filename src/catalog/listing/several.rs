@@ -12,6 +12,7 @@ use crate::{
     catalog::{
         Probe,
         known::{Candidate, Extra, Interest, Known, Share},
+        passing::passing,
         stat::Stat,
     },
     files::{Content, Listed, Piece, PlainName},
@@ -33,9 +34,15 @@ pub(super) struct OneOf {
     index: usize,
 }
 
-/// The plain files of a stored one, each by itself; any other file as it is.
-pub(super) fn apart(found: Found) -> Vec<Found> {
-    let FoundKind::Several(several) = &found.kind else {
+/// Puts in place of each stored file that is several plain ones those, each by itself.
+pub(super) fn take_apart(found: &mut Vec<Found>) {
+    if found.iter().any(|found| found.several().is_some()) {
+        *found = found.drain(..).flat_map(apart).collect();
+    }
+}
+
+fn apart(found: Found) -> Vec<Found> {
+    let Some(several) = found.several() else {
         return vec![found];
     };
     let indexes = 0..several.listed.files.len();
@@ -69,7 +76,7 @@ pub(super) fn texts(shown: &[Found], names: &[Option<OsString>]) -> Vec<Option<A
         }
         Some(text.into())
     };
-    (0..shown.len()).map(text).collect()
+    passing((0..shown.len()).map(text))
 }
 
 fn one_of(found: &Found) -> Option<&OneOf> {
@@ -140,14 +147,11 @@ impl OneOf {
         };
         Some(Candidate {
             interest: self.several.interest,
-            known: Known {
-                fingerprint: fingerprint(folder, stored, &parts),
-                probe,
-            },
-            extra: Some(Extra {
+            known: Known::new(fingerprint(folder, stored, &parts), probe),
+            extra: Some(Box::new(Extra {
                 parts,
                 share: Some(share),
-            }),
+            })),
         })
     }
 }
