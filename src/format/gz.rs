@@ -26,7 +26,7 @@ mod tests;
 
 pub(super) static GZ: Format = Format {
     name: "gz",
-    title: "gzip of an image: .iso.gz, .img.gz, .bin.gz",
+    title: "gzip of an image, read at any position",
     extensions: &["iso.gz", "img.gz", "bin.gz"],
     detect: |head, _| head.starts_with(&[0x1F, 0x8B, 8]),
     probe: |source| {

@@ -79,7 +79,7 @@ impl<'s> Bits<'s> {
             // What is above `count` was there already and is the same.
             self.held |= word << self.count;
             self.next += ((63 - self.count) >> 3) as usize;
-            self.count |= 56;
+            self.count |= 0x38;
             return Ok(());
         }
         self.refill_slowly()

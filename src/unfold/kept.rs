@@ -94,8 +94,11 @@ impl Key {
     }
 
     fn path(&self) -> PathBuf {
-        let name: String = self.hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.folder.join(name)
+        let [high, low] = [0, 16].map(|at| {
+            let half = self.hash[at..at + 16].try_into();
+            u128::from_be_bytes(half.expect("a range of 16 bytes"))
+        });
+        self.folder.join(format!("{high:032x}{low:032x}"))
     }
 }
 

@@ -20,8 +20,9 @@ fn plain(len: usize) -> Vec<u8> {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         match state >> 28 {
             0 => bytes.resize(bytes.len() + (state >> 12 & 0xFFFF) as usize, 0),
-            1 => bytes
-                .extend((0..state >> 16 & 0xFFF).map(|i| (i * i >> 3) as u8 ^ (state >> 5) as u8)),
+            1 => bytes.extend(
+                (0..state >> 16 & 0xFFF).map(|i| ((i * i) >> 3) as u8 ^ (state >> 5) as u8),
+            ),
             2..=6 => bytes.extend_from_slice(b"a line of text that comes again and again\n"),
             7 => {
                 let from = bytes.len().saturating_sub((state >> 8 & 0x7FFF) as usize);
