@@ -12,11 +12,13 @@ use crate::{
 
 mod cso;
 mod dax;
+mod gz;
 mod iso;
 mod isz;
 mod jso;
 #[cfg(test)]
 mod tests;
+mod zip;
 
 /// Every format. Detection tries them in this order, after the one that the file's extension names.
 pub static FORMATS: &[&Format] = &[
@@ -25,6 +27,8 @@ pub static FORMATS: &[&Format] = &[
     &isz::ISZ,
     &dax::DAX,
     &jso::JSO,
+    &gz::GZ,
+    &zip::ZIP,
     &iso::ISO,
 ];
 

@@ -34,6 +34,8 @@ use inodes::Inodes;
 use opened::{OpenHandle, OpenedFile};
 pub use shared::SharedFile;
 use stats::Counters;
+/// Reading this extended attribute of the root is as [`Filesystem::rescan`].
+pub const RESCAN: &str = xattrs::RESCAN;
 pub use types::{Attributes, DirectoryEntry, Ino, Kind, OpenFile, Options, ROOT, Seek, Space};
 
 /// How long an image is kept open after its last close. A disk below it can be unmounted, and the space of a deleted
@@ -94,7 +96,7 @@ impl Filesystem {
     /// cannot be read.
     pub fn lookup(&self, parent: Ino, name: &OsStr) -> Result<Attributes> {
         let directory = self.directory(parent)?;
-        let listing = self.catalog.list(&directory)?;
+        let listing = self.list(&directory)?;
         let index = listing.find(name).ok_or_else(no_such_name)?;
         let found = Found {
             directory,
@@ -179,7 +181,7 @@ impl Filesystem {
         Ok(self.directories.insert(Snapshot {
             ino,
             parent: self.inodes.parent_of(ino),
-            listing: self.catalog.list(&directory)?,
+            listing: self.list(&directory)?,
         }))
     }
 
@@ -265,9 +267,24 @@ impl Found {
 }
 
 impl Filesystem {
+    fn list(&self, directory: &Directory) -> Result<Arc<Listing>> {
+        self.with_room(|| self.catalog.list(directory))
+    }
+
+    /// Does what opens files. When there are too many, it lets go of those that nobody has open, and tries again.
+    fn with_room<T>(&self, open: impl Fn() -> Result<T>) -> Result<T> {
+        match open() {
+            Err(err) if matches!(err.os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
+                self.idle.clear();
+                open()
+            }
+            result => result,
+        }
+    }
+
     fn find(&self, ino: Ino) -> Result<Found> {
         let (directory, name) = self.inodes.place_of(ino)?;
-        let listing = self.catalog.list(&directory)?;
+        let listing = self.list(&directory)?;
         let index = match ino {
             ROOT => listing.main(),
             _ => listing.find(&name),

@@ -24,6 +24,7 @@ pub mod output;
 pub mod pack;
 pub mod source;
 pub mod stream;
+pub mod unfold;
 pub mod verify;
 pub mod volume;
 

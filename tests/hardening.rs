@@ -245,6 +245,9 @@ fn a_password_is_seen_nowhere() {
     }
 }
 
+/// fusermount3 serves only users that have a name.
+const NOBODY: u32 = 65534;
+
 /// The library of an ordinary user, whom the setuid program helps to unmount.
 #[test]
 fn a_confined_server_of_an_ordinary_user_unmounts_at_its_end() {
@@ -261,7 +264,7 @@ fn a_confined_server_of_an_ordinary_user_unmounts_at_its_end() {
     )
     .unwrap();
     for path in [place.path(), &source, &mountpoint] {
-        std::os::unix::fs::chown(path, Some(1234), Some(1234)).unwrap();
+        std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
     }
     // Where the program was built may be closed to others.
     let program = place.path().join("plainiso");
@@ -269,14 +272,14 @@ fn a_confined_server_of_an_ordinary_user_unmounts_at_its_end() {
     let server = Command::new(&program)
         .args(["mount", "-f"])
         .args([&source, &mountpoint])
-        .uid(1234)
-        .gid(1234)
+        .uid(NOBODY)
+        .gid(NOBODY)
         .spawn()
         .unwrap();
     let mut server = Ended(server);
     eventually("it is mounted", || common::is_mounted(&mountpoint));
     let shown = mountpoint.join("Racer.iso");
-    eventually("it answers", || as_user(1234, "cat", &[&shown]));
+    eventually("it answers", || as_user(NOBODY, "cat", &[&shown]));
     let pid = rustix::process::Pid::from_child(&server.0);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     assert!(server.0.wait().unwrap().success());

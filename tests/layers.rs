@@ -19,6 +19,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("files", 2),
     ("map", 2),
     ("pack", 2),
+    ("unfold", 2),
     ("format", 3),
     ("image", 4),
     ("disc", 5),

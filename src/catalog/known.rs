@@ -91,6 +91,8 @@ pub enum Probe {
 /// What a stored file is: one plain file, or several.
 pub(super) enum Probed {
     One(Probe),
+    /// What stands for a file that the system did not let us read. It is tried again at each look.
+    Unread(Probe),
     Several(&'static Format, Listed),
 }
 
@@ -246,12 +248,15 @@ impl StoredFile<'_> {
             return Ok((seen, changed));
         }
         seen.probe = before.probe();
+        let mut is_several = false;
         if before.fingerprint != first.fingerprint {
-            seen.probe = Probe::of(&path, interest, first.fingerprint, reported);
-            let known = Known::new(first.fingerprint, seen.probe.clone());
+            let known = Known::of(&path, interest, first.fingerprint, reported);
+            is_several = known.is_none();
+            let known = known.unwrap_or_else(|| Known::new(Known::NEVER, Probe::Fault));
+            seen.probe = known.probe();
             self.rows.learn(at, known);
         }
-        let role_changed = before.probe().role() != seen.probe.role();
+        let role_changed = is_several || before.probe().role() != seen.probe.role();
         Ok((seen, role_changed))
     }
 }
@@ -272,21 +277,24 @@ impl Share {
     }
 }
 
-impl Probe {
-    /// Reads the header of a file that is one plain file. A fault is reported once for each `fingerprint`.
-    pub(super) fn of(
-        path: &Path,
-        interest: Interest,
-        fingerprint: u64,
-        reported: &Reported,
-    ) -> Self {
-        match Probed::of(path, interest, fingerprint, reported, Tracks::Both) {
-            Probed::One(probe) => probe,
-            // It is listed anew before anybody reads it.
-            Probed::Several(..) => Self::Fault,
-        }
-    }
+impl Known {
+    /// Of a file that was never looked at, or not with success: no file's state has this fingerprint but by chance.
+    pub(super) const NEVER: u64 = 0;
 
+    /// Reads the header of a file. A fault is reported once for each `fingerprint`. `None` of what became several
+    /// plain files: then its folder has to be listed anew.
+    fn of(path: &Path, interest: Interest, fingerprint: u64, reported: &Reported) -> Option<Self> {
+        let (fingerprint, probe) =
+            match Probed::of(path, interest, fingerprint, reported, Tracks::Both) {
+                Probed::One(probe) => (fingerprint, probe),
+                Probed::Unread(probe) => (Self::NEVER, probe),
+                Probed::Several(..) => return None,
+            };
+        Some(Self::new(fingerprint, probe))
+    }
+}
+
+impl Probe {
     /// Opens what was seen at `path`; what is passed through too, as an image.
     ///
     /// # Errors
@@ -333,11 +341,17 @@ impl Probed {
                 Self::One(Probe::PassThrough)
             }
             Err(err) => {
+                let is_of_the_system = err.os_error().is_some();
                 reported.fault(path, fingerprint, &err.in_file(path));
-                Self::One(match interest {
+                let probe = match interest {
                     Interest::PlainName | Interest::PassesThrough => Probe::PassThrough,
                     _ => Probe::Fault,
-                })
+                };
+                if is_of_the_system {
+                    Self::Unread(probe)
+                } else {
+                    Self::One(probe)
+                }
             }
         }
     }

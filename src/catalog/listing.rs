@@ -198,6 +198,7 @@ fn probe(catalog: &Catalog, path: &Path, interest: Interest) -> FoundKind {
     let tracks = catalog.options.tracks;
     match Probed::of(path, interest, fingerprint, &catalog.reported, tracks) {
         Probed::One(probe) => FoundKind::File(interest, Known::new(fingerprint, probe)),
+        Probed::Unread(probe) => FoundKind::File(interest, Known::new(Known::NEVER, probe)),
         Probed::Several(format, listed) => FoundKind::Several(Arc::new(Several {
             interest,
             format,
@@ -220,8 +221,8 @@ fn show(catalog: &Catalog, place: &Arc<Place>, found: Vec<Found>) -> Vec<Line> {
     let stored: Vec<(&OsStr, Role<'_>)> = passing(roles);
     let names = names::shown(&stored, catalog.options.naming);
     let texts = several::texts(&shown, &names);
-    let named = names.into_iter().zip(texts).zip(shown);
-    passing(named.map(|((name, text), found)| found.into_line(name, text, place, &sets)))
+    let all = names.into_iter().zip(texts).zip(shown);
+    passing(all.map(|((name, text), found)| found.into_line(name, text, place, &sets)))
 }
 
 impl Found {

@@ -60,7 +60,7 @@ impl Line {
 /// The lines of a listing.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
-    rows: Vec<Row>,
+    lines: Vec<Row>,
     text: Vec<u8>,
     /// The folders on disk in which the things stand, most often one.
     folders: Vec<Arc<Place>>,
@@ -104,7 +104,7 @@ impl Rows {
         let mut packed = Self::with_room_for(&lines);
         for line in lines {
             let row = packed.row(line);
-            packed.rows.push(row.ok_or_else(|| {
+            packed.lines.push(row.ok_or_else(|| {
                 let message = "the names of the folder do not fit in 4 GiB";
                 Error::new(ErrorKind::LimitExceeded, message)
             })?);
@@ -116,7 +116,7 @@ impl Rows {
         let candidates = lines.iter().filter(|line| line.is_candidate());
         let text = lines.iter().map(|line| line.name.len() + line.rest().len());
         Self {
-            rows: Vec::with_capacity(lines.len()),
+            lines: Vec::with_capacity(lines.len()),
             text: Vec::with_capacity(text.sum()),
             known: Mutex::new(Vec::with_capacity(candidates.count())),
             ..Self::default()
@@ -164,18 +164,18 @@ impl Rows {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.rows.len()
+        self.lines.len()
     }
 
     pub(super) fn find(&self, name: &OsStr) -> Option<usize> {
         let name_of = |row: &Row| self.text(row.at as usize, row.name_len);
-        self.rows
+        self.lines
             .binary_search_by(|row| name_of(row).cmp(name))
             .ok()
     }
 
     pub(super) fn entry(&self, index: usize) -> Option<Entry<'_>> {
-        let row = self.rows.get(index)?;
+        let row = self.lines.get(index)?;
         let (at, name_len) = (row.at as usize, usize::from(row.name_len));
         let file = |candidate| StoredFile {
             folder: &self.folders[row.folder as usize],
@@ -256,7 +256,7 @@ mod tests {
             above: None,
         });
         let rows = Rows::pack((0..100).map(|number| image(number, &folder)).collect()).unwrap();
-        assert_eq!((rows.rows.capacity(), rows.known().capacity()), (100, 100));
+        assert_eq!((rows.lines.capacity(), rows.known().capacity()), (100, 100));
         assert_eq!(rows.text.capacity(), 100 * "game00000.isocso".len());
         assert_eq!(rows.folders.len(), 1);
         let index = rows.find(OsStr::new("game00042.iso")).unwrap();

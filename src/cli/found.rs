@@ -123,7 +123,7 @@ impl Search<'_> {
         let has_views = files.iter().any(|(_, file)| file.is_one_of_several());
         for (name, file) in files {
             // A file that cannot be inspected is named when it is opened.
-            let probe = self.catalog.look(directory, &file).map(|seen| seen.probe);
+            let probe = self.catalog.look(directory, file).map(|seen| seen.probe);
             let probe = probe.unwrap_or(Probe::Fault);
             let is_plain = matches!(probe, Probe::PassThrough);
             let found = Found {

@@ -141,15 +141,15 @@ impl Filesystem {
         let counters = self.inodes.with_state(ino, |state| {
             Arc::clone(state.counters.get_or_insert_default())
         });
-        let opening = Opening {
+        let opening = || Opening {
             fingerprint: seen.stat.fingerprint,
             attributes: self.attributes_of_file(ino, seen),
-            sums: [counters, Arc::clone(&self.totals)],
+            sums: [Arc::clone(&counters), Arc::clone(&self.totals)],
         };
         if let Some(old) = self.inodes.with_state(ino, |state| state.open.upgrade()) {
             self.idle.drop_file(&old);
         }
-        let opened = opening.open(&file.path(), seen, &self.options)?;
+        let opened = self.with_room(|| opening().open(&file.path(), seen, &self.options))?;
         Ok(self.inodes.with_state(ino, |state| state.share(opened)))
     }
 }

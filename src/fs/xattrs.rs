@@ -15,6 +15,10 @@ const STORED_SIZE: &str = "user.plainiso.stored_size";
 const RATIO: &str = "user.plainiso.ratio";
 const STATS: &str = "user.plainiso.stats";
 
+/// Not listed: reading it lets the filesystem look at its folders again. A mount that is read-only has no other way to
+/// be told something by whoever may read it.
+pub(super) const RESCAN: &str = "user.plainiso.rescan";
+
 pub(super) fn names(filesystem: &Filesystem, ino: Ino) -> Result<Vec<&'static str>> {
     if ino == ROOT && !filesystem.options.root_is_file {
         return Ok(vec![STATS]);
@@ -39,6 +43,10 @@ pub(super) fn value(filesystem: &Filesystem, ino: Ino, name: &OsStr) -> Result<O
     if !name.as_bytes().starts_with(b"user.plainiso.") {
         return Ok(None);
     }
+    if ino == ROOT && name == RESCAN {
+        filesystem.rescan();
+        return Ok(Some(b"done".to_vec()));
+    }
     if ino == ROOT && !filesystem.options.root_is_file {
         return Ok((name == STATS).then(|| filesystem.statistics().into_bytes()));
     }
@@ -55,7 +63,7 @@ pub(super) fn value(filesystem: &Filesystem, ino: Ino, name: &OsStr) -> Result<O
     let text = match (name.to_str(), known) {
         (Some(SOURCE), _) => return Ok(Some(file.path().into_os_string().into_encoded_bytes())),
         (Some(STORED_SIZE), _) => stored.to_string(),
-        (Some(STATS), _) => image_statistics(filesystem, ino)?,
+        (Some(STATS), _) => image_statistics(filesystem, ino),
         (Some(FORMAT), Some((format, _))) => format.name.to_string(),
         (Some(RATIO), Some((_, size))) => ratio(stored, size),
         (Some(BLOCK_SIZE), Some(_)) => block_size(filesystem, ino, &found)?.to_string(),
@@ -89,7 +97,7 @@ fn block_size(filesystem: &Filesystem, ino: Ino, found: &Found) -> Result<usize>
         .map_or(0, |image| image.geometry().largest_block()))
 }
 
-fn image_statistics(filesystem: &Filesystem, ino: Ino) -> Result<String> {
+fn image_statistics(filesystem: &Filesystem, ino: Ino) -> String {
     let (closed, open) = filesystem.inodes.with_state(ino, |state| {
         (
             state.counters.as_ref().map(Arc::clone),
@@ -103,5 +111,5 @@ fn image_statistics(filesystem: &Filesystem, ino: Ino) -> Result<String> {
     if let Some(open) = open {
         sum.add(&open.work());
     }
-    Ok(sum.report(None).json())
+    sum.report(None).json()
 }
