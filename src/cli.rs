@@ -16,10 +16,12 @@ mod label;
 mod log;
 mod man;
 mod mount;
+mod open;
 mod options;
 mod password;
 mod plan;
 mod progress;
+mod status;
 mod umount;
 mod verify;
 mod words;
@@ -58,6 +60,8 @@ fn run(command: Command) -> Result<Exit> {
         Command::Extract(arguments) => extract::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Convert(arguments) => convert::run(&arguments),
+        Command::Open(arguments) => open::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
         Command::Formats(arguments) => formats::run(&arguments),
         Command::Completions { shell } => man::completions(shell),
         Command::Man => man::page(),

@@ -15,6 +15,7 @@ use crate::{
     image::{Ahead, Plain},
 };
 
+mod activity;
 mod attributes;
 mod handles;
 mod idle;
@@ -239,25 +240,6 @@ impl Filesystem {
     pub fn rescan(&self) {
         self.idle.clear();
         self.catalog.rescan();
-    }
-
-    /// Counters of all files together, as one line of JSON.
-    #[must_use]
-    pub fn statistics(&self) -> String {
-        let sum = Counters::default();
-        sum.add(&self.totals);
-        let open = self.files.all();
-        let mut files: Vec<_> = open
-            .iter()
-            .map(|handle| Arc::clone(handle.file()))
-            .collect();
-        files.extend(self.idle.all());
-        files.sort_by_key(Arc::as_ptr);
-        files.dedup_by(|a, b| Arc::ptr_eq(a, b));
-        for file in files {
-            sum.add(&file.work());
-        }
-        sum.json(Some(self.options.cache.hits_and_misses()))
     }
 }
 

@@ -11,9 +11,10 @@ use super::{
     convert::ConvertArguments,
     exit_of, extract,
     log::Verbosity,
+    open,
     options::{self, OptionFlags, Sloppiness},
     plan::{Mode, Request},
-    verify, words,
+    status, verify, words,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -48,6 +49,10 @@ pub(super) enum Command {
     Verify(verify::Arguments),
     /// Write images in another format.
     Convert(Box<ConvertArguments>),
+    /// Mount an image where the session keeps such things, and open it with the desktop's file manager.
+    Open(open::Arguments),
+    /// Show what mounts are doing: images being read, rates, hit rate, decode time, errors.
+    Status(status::Arguments),
     /// List the formats that plainiso reads and writes.
     Formats(FormatsArguments),
     /// Print a completion script for a shell.
@@ -139,6 +144,9 @@ pub(super) struct FormatsArguments {
     /// Answer with a JSON array, one object for each format.
     #[arg(long)]
     pub(super) json: bool,
+    /// Answer with a package of the shared MIME database (XML), for packagers.
+    #[arg(long, conflicts_with = "json")]
+    pub(super) mime: bool,
 }
 
 /// How mount(8) calls its helper: `mount.plainiso SOURCE MOUNTPOINT [-sfnv] [-N namespace] [-o OPTIONS] [-t TYPE]`.

@@ -63,6 +63,35 @@ pub(super) fn images_at(path: &Path, tally: &mut Tally) -> Result<Vec<Found>> {
     Ok(search.found)
 }
 
+/// The names and plain sizes of the files that a stored one is shown as; none when it is shown as one.
+///
+/// # Errors
+/// `Io` when there is nothing at `path`.
+pub(super) fn shown_as(path: &Path) -> Result<Vec<(String, u64)>> {
+    let (catalog, top) = Catalog::new(Options {
+        sources: vec![path.to_path_buf()],
+        naming: Naming::Strip,
+        images_only: false,
+        follow_links: false,
+        tracks: Tracks::Both,
+    })?;
+    let listing = catalog.list(&top)?;
+    let mut files = Vec::new();
+    for entry in listing.entries() {
+        let Item::File(file) = &entry.item else {
+            continue;
+        };
+        let seen = catalog.look(&top, file)?;
+        let size = match &seen.probe {
+            Probe::Image { size, .. } => *size,
+            Probe::Text(_, text) => text.len() as u64,
+            Probe::PassThrough | Probe::Fault => seen.stat.stored_size,
+        };
+        files.push((entry.name.to_string_lossy().into_owned(), size));
+    }
+    Ok(if files.len() > 1 { files } else { Vec::new() })
+}
+
 struct Search<'a> {
     catalog: Catalog,
     found: Vec<Found>,

@@ -99,6 +99,7 @@ impl Plan {
             threads: settings.threads,
             readahead: settings.readahead,
             direct_io: settings.direct_io,
+            idle: settings.idle,
         };
         let filesystem = filesystem::Options {
             sources: self.sources,

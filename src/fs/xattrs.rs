@@ -105,5 +105,5 @@ fn image_statistics(filesystem: &Filesystem, ino: Ino) -> Result<String> {
     if let Some(open) = open {
         sum.add(&open.work());
     }
-    Ok(sum.json(None))
+    Ok(sum.report(None).json())
 }

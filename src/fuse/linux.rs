@@ -17,10 +17,13 @@ use std::{
 
 use rustix::{io::Errno, mount::MountFlags};
 
-pub(super) use self::mountpoint::{clear_dead, unmount};
 use self::{
     fusermount::Guardian,
     mountinfo::{OURS, mounted_at},
+};
+pub(super) use self::{
+    mountinfo::ours,
+    mountpoint::{clear_dead, unmount},
 };
 use super::options::{MountOptions, Unmount};
 use crate::{Error, ErrorKind, Result, fs::Kind};
