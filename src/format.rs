@@ -10,6 +10,7 @@ use crate::{
     source::{NoSiblings, Siblings, Source},
 };
 
+mod chd;
 mod cso;
 mod dax;
 mod iso;
@@ -25,6 +26,7 @@ pub static FORMATS: &[&Format] = &[
     &isz::ISZ,
     &dax::DAX,
     &jso::JSO,
+    &chd::CHD,
     &iso::ISO,
 ];
 
