@@ -19,7 +19,7 @@ pub(super) fn names(filesystem: &Filesystem, ino: Ino) -> Result<Vec<&'static st
     if ino == ROOT && !filesystem.options.root_is_file {
         return Ok(vec![STATS]);
     }
-    let found = filesystem.find(&*filesystem.inodes.node(ino)?)?;
+    let found = filesystem.find(ino)?;
     Ok(match image(filesystem, &found)? {
         Some((
             _,
@@ -42,7 +42,7 @@ pub(super) fn value(filesystem: &Filesystem, ino: Ino, name: &OsStr) -> Result<O
     if ino == ROOT && !filesystem.options.root_is_file {
         return Ok((name == STATS).then(|| filesystem.statistics().into_bytes()));
     }
-    let found = filesystem.find(&*filesystem.inodes.node(ino)?)?;
+    let found = filesystem.find(ino)?;
     let Some((file, seen)) = image(filesystem, &found)? else {
         return Ok(None);
     };
@@ -64,11 +64,11 @@ pub(super) fn value(filesystem: &Filesystem, ino: Ino, name: &OsStr) -> Result<O
     Ok(Some(text.into_bytes()))
 }
 
-fn image<'f>(filesystem: &Filesystem, found: &'f Found) -> Result<Option<(&'f StoredFile, Seen)>> {
+fn image<'f>(filesystem: &Filesystem, found: &'f Found) -> Result<Option<(StoredFile<'f>, Seen)>> {
     let Item::File(file) = found.item() else {
         return Ok(None);
     };
-    let seen = filesystem.catalog.look(&found.directory, file)?;
+    let seen = filesystem.catalog.look(&found.directory, &file)?;
     Ok(match seen.probe {
         Probe::PassThrough => None,
         _ => Some((file, seen)),
@@ -83,16 +83,14 @@ fn ratio(stored: u64, plain: u64) -> String {
 }
 
 fn block_size(filesystem: &Filesystem, ino: Ino, found: &Found) -> Result<usize> {
-    let node = filesystem.inodes.node(ino)?;
-    let opened = filesystem.open_found(&node, found)?;
+    let opened = filesystem.open_found(ino, found)?;
     Ok(opened
         .image()
         .map_or(0, |image| image.geometry().largest_block()))
 }
 
 fn image_statistics(filesystem: &Filesystem, ino: Ino) -> Result<String> {
-    let node = filesystem.inodes.node(ino)?;
-    let (closed, open) = node.with_state(|state| {
+    let (closed, open) = filesystem.inodes.with_state(ino, |state| {
         (
             state.counters.as_ref().map(Arc::clone),
             state.open.upgrade(),
