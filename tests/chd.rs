@@ -207,7 +207,7 @@ fn make_disc(folder: &Path) -> PathBuf {
     let data = fs::read(library::folder().join("Tools.iso")).unwrap();
     fs::write(folder.join("data.iso"), data).unwrap();
     let sound: Vec<u8> = (0..2352 * 77_u32)
-        .map(|at| ((at / 2 % 200) * (at % 2 + 1)) as u8)
+        .map(|at| (at / 2 % 200 * (at % 2 + 1)).to_le_bytes()[0])
         .collect();
     fs::write(folder.join("tone.bin"), sound).unwrap();
     fs::write(folder.join("noise.bin"), noise(2352 * 161)).unwrap();

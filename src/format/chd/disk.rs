@@ -152,7 +152,7 @@ impl Disk {
             let number = number.ok_or_else(|| {
                 Error::corrupt(format!("it ends before its byte {at}, which is wanted"))
             })?;
-            let skip = (at % hunk_len as u64) as usize;
+            let skip = usize::try_from(at % hunk_len as u64).expect("it is inside a hunk");
             let n = rest.len().min(hunk_len - skip);
             let (now, later) = rest.split_at_mut(n);
             if n == hunk_len {

@@ -151,7 +151,10 @@ impl View {
         } else {
             0
         };
-        let frames = hunk.chunks_exact(FRAME).zip(0..).skip(skip as usize);
+        let frames = hunk
+            .chunks_exact(FRAME)
+            .zip(0..)
+            .filter(|(_, number)| *number >= skip);
         let parts = dst.chunks_exact_mut(of_each.len() as usize);
         let hunk_at = u64::from(self.hunk(block)) * frames_per_hunk;
         for (part, (frame, number)) in parts.zip(frames) {
