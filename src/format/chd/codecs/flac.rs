@@ -41,7 +41,7 @@ pub(super) fn decode(src: &[u8], dst: &mut [u8], order: Order) -> Result<usize, 
         if block.channels() != 2 {
             return Err("a frame has not two channels");
         }
-        let len = 4 * block.len() as usize;
+        let len = 4 * block.duration() as usize;
         if len > rest.len() {
             return Err("it holds more bytes than the hunk");
         }
