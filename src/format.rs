@@ -10,6 +10,7 @@ use crate::{
     source::{NoSiblings, Siblings, Source},
 };
 
+mod chd;
 mod cso;
 mod dax;
 mod gz;
@@ -29,6 +30,7 @@ pub static FORMATS: &[&Format] = &[
     &jso::JSO,
     &gz::GZ,
     &zip::ZIP,
+    &chd::CHD,
     &iso::ISO,
 ];
 

@@ -22,6 +22,7 @@ pub mod image;
 pub mod map;
 pub mod output;
 pub mod pack;
+pub mod sector;
 pub mod source;
 pub mod stream;
 pub mod unfold;

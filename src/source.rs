@@ -183,7 +183,16 @@ pub trait Siblings: fmt::Debug {
     /// # Errors
     /// `Io` when the folder or the file cannot be read.
     fn find(&self, name: &OsStr) -> Result<Option<Arc<dyn Source>>>;
+
+    /// The names of the files, for formats that know another file by its content. No more than [`MOST_NAMES`].
+    ///
+    /// # Errors
+    /// `Io` when the folder cannot be read, `LimitExceeded` when it holds more.
+    fn names(&self) -> Result<Vec<OsString>>;
 }
+
+/// The most names of a folder that are looked through.
+pub const MOST_NAMES: usize = 1 << 16;
 
 /// No siblings: for images in memory.
 #[derive(Clone, Copy, Debug)]
@@ -192,6 +201,10 @@ pub struct NoSiblings;
 impl Siblings for NoSiblings {
     fn find(&self, _name: &OsStr) -> Result<Option<Arc<dyn Source>>> {
         Ok(None)
+    }
+
+    fn names(&self) -> Result<Vec<OsString>> {
+        Ok(Vec::new())
     }
 }
 
@@ -231,6 +244,23 @@ impl Siblings for Folder {
             Some(found) => Ok(Some(Arc::new(FileSource::open(&self.0.join(found))?))),
             None => Ok(None),
         }
+    }
+
+    fn names(&self) -> Result<Vec<OsString>> {
+        let cannot = |e| Error::io(e, "cannot list the folder").in_file(&self.0);
+        let entries = fs::read_dir(&self.0).map_err(cannot)?;
+        let names = entries
+            .take(MOST_NAMES + 1)
+            .map(|entry| Ok(entry?.file_name()));
+        let names = names.collect::<io::Result<Vec<_>>>().map_err(cannot)?;
+        if names.len() > MOST_NAMES {
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                format!("the folder holds more than {MOST_NAMES} files"),
+            )
+            .in_file(&self.0));
+        }
+        Ok(names)
     }
 }
 

@@ -11,6 +11,7 @@ use std::{
 /// The floor of each room, from the ground up. A room is a top-level module and everything below it.
 const FLOORS: &[(&str, u8)] = &[
     ("error", 0),
+    ("sector", 1),
     ("source", 1),
     ("codec", 1),
     ("cache", 1),
