@@ -11,7 +11,9 @@ use crate::{
 };
 
 mod cso;
+mod cue;
 mod dax;
+mod ecm;
 mod iso;
 mod isz;
 mod jso;
@@ -25,6 +27,8 @@ pub static FORMATS: &[&Format] = &[
     &isz::ISZ,
     &dax::DAX,
     &jso::JSO,
+    &cue::CUE,
+    &ecm::ECM,
     &iso::ISO,
 ];
 
