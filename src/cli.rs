@@ -16,10 +16,13 @@ mod label;
 mod log;
 mod man;
 mod mount;
+mod open;
 mod options;
 mod password;
 mod plan;
 mod progress;
+mod rescan;
+mod status;
 mod umount;
 mod verify;
 mod words;
@@ -53,11 +56,14 @@ fn run(command: Command) -> Result<Exit> {
     match command {
         Command::Mount(arguments) => mount::run(&arguments.request()?),
         Command::Umount(arguments) => Ok(umount::run(&arguments)),
+        Command::Rescan(arguments) => Ok(rescan::run(&arguments)),
         Command::Info(arguments) => info::run(&arguments),
         Command::Cat(arguments) => cat::run(&arguments),
         Command::Extract(arguments) => extract::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Convert(arguments) => convert::run(&arguments),
+        Command::Open(arguments) => open::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
         Command::Formats(arguments) => formats::run(&arguments),
         Command::Completions { shell } => man::completions(shell),
         Command::Man => man::page(),

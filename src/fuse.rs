@@ -15,6 +15,7 @@ mod opening;
 mod options;
 mod patterns;
 pub mod session;
+mod unused;
 mod ways;
 
 use std::{

@@ -5,7 +5,7 @@ use std::{
     fmt,
     fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::{FileExt, OpenOptionsExt},
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -49,11 +49,27 @@ pub fn read_array<const N: usize>(source: &dyn Source, at: u64, what: &str) -> R
     Ok(bytes)
 }
 
-/// A regular file on disk, opened read-only.
+/// A regular file on disk, opened read-only, in the state that it had then.
 #[derive(Debug)]
 pub struct FileSource {
     file: File,
+    state: State,
+}
+
+/// What changes when a file's content does. Not the time of its inode, which changes with its name as well.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct State {
     len: u64,
+    mtime: (i64, i64),
+}
+
+impl State {
+    fn of(metadata: &fs::Metadata) -> Self {
+        Self {
+            len: metadata.len(),
+            mtime: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
 }
 
 impl FileSource {
@@ -91,20 +107,35 @@ impl FileSource {
         }
         Ok(Self {
             file,
-            len: metadata.len(),
+            state: State::of(&metadata),
         })
+    }
+
+    /// Fails when the file was written to, or cut, since it was opened: its index and what was read before belong to
+    /// another content. Asked after each read, since a write changes the time before it changes bytes.
+    fn check_unchanged(&self) -> Result<()> {
+        let metadata = self.file.metadata();
+        let now = metadata.map_err(|e| Error::io(e, "cannot inspect the file"))?;
+        if State::of(&now) == self.state {
+            return Ok(());
+        }
+        let stale = io::Error::from_raw_os_error(libc::ESTALE);
+        Err(Error::io(
+            stale,
+            "the file was written to after it was opened",
+        ))
     }
 }
 
 impl Source for FileSource {
     fn len(&self) -> u64 {
-        self.len
+        self.state.len
     }
 
     fn read_exact_at(&self, buf: &mut [u8], at: u64) -> Result<()> {
-        self.file
-            .read_exact_at(buf, at)
-            .map_err(|e| Error::io(e, format!("cannot read {} bytes at {at}", buf.len())))
+        let read = self.file.read_exact_at(buf, at);
+        self.check_unchanged()?;
+        read.map_err(|e| Error::io(e, format!("cannot read {} bytes at {at}", buf.len())))
     }
 }
 
@@ -205,6 +236,34 @@ mod tests {
             err.to_string()
                 .ends_with("this is a pipe or a device, not an image")
         );
+    }
+
+    #[test]
+    fn a_file_that_was_written_to_is_stale_and_one_that_was_renamed_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.cso");
+        let put = |bytes: &[u8], second: u64| {
+            fs::write(&path, bytes).unwrap();
+            let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(second);
+            let file = File::options().write(true).open(&path).unwrap();
+            file.set_modified(time).unwrap();
+        };
+        let is_stale = |source: &FileSource| {
+            let read = source.read_exact_at(&mut [0; 2], 0);
+            read.is_err_and(|err| err.os_error() == Some(libc::ESTALE))
+        };
+        put(b"old", 1);
+        let source = FileSource::open(&path).unwrap();
+        fs::rename(&path, dir.path().join("y.cso")).unwrap();
+        fs::remove_file(dir.path().join("y.cso")).unwrap();
+        assert!(!is_stale(&source));
+        for (bytes, second) in [(&b"new"[..], 2), (b"longer", 1), (b"", 1)] {
+            put(b"old", 1);
+            let source = FileSource::open(&path).unwrap();
+            assert!(!is_stale(&source));
+            put(bytes, second);
+            assert!(is_stale(&source), "{bytes:?}");
+        }
     }
 
     #[test]

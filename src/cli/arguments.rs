@@ -11,9 +11,10 @@ use super::{
     convert::ConvertArguments,
     exit_of, extract,
     log::Verbosity,
+    open,
     options::{self, OptionFlags, Sloppiness},
     plan::{Mode, Request},
-    verify, words,
+    status, verify, words,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -38,6 +39,8 @@ pub(super) enum Command {
     /// Unmount what plainiso mounted.
     #[command(visible_alias = "unmount")]
     Umount(UmountArguments),
+    /// Let mounts look at their sources again, at once and at everything.
+    Rescan(RescanArguments),
     /// Tell what images are: format, sizes, codecs, label, checksums.
     Info(InfoArguments),
     /// Write an image's plain bytes to stdout.
@@ -48,6 +51,10 @@ pub(super) enum Command {
     Verify(verify::Arguments),
     /// Write images in another format.
     Convert(Box<ConvertArguments>),
+    /// Mount an image where the session keeps such things, and open it with the desktop's file manager.
+    Open(open::Arguments),
+    /// Show what mounts are doing: images being read, rates, hit rate, decode time, errors.
+    Status(status::Arguments),
     /// List the formats that plainiso reads and writes.
     Formats(FormatsArguments),
     /// Print a completion script for a shell.
@@ -116,6 +123,13 @@ pub(super) struct UmountArguments {
 }
 
 #[derive(Args, Debug)]
+pub(super) struct RescanArguments {
+    /// Where it is mounted.
+    #[arg(value_name = "MOUNTPOINT", required = true)]
+    pub(super) mountpoints: Vec<PathBuf>,
+}
+
+#[derive(Args, Debug)]
 pub(super) struct InfoArguments {
     /// Image files. Of a split set, the first file.
     #[arg(value_name = "IMAGE", required = true)]
@@ -139,6 +153,9 @@ pub(super) struct FormatsArguments {
     /// Answer with a JSON array, one object for each format.
     #[arg(long)]
     pub(super) json: bool,
+    /// Answer with a package of the shared MIME database (XML), for packagers.
+    #[arg(long, conflicts_with = "json")]
+    pub(super) mime: bool,
 }
 
 /// How mount(8) calls its helper: `mount.plainiso SOURCE MOUNTPOINT [-sfnv] [-N namespace] [-o OPTIONS] [-t TYPE]`.

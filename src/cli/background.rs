@@ -61,7 +61,7 @@ pub(super) fn start(password: Option<&Password>) -> Result<Exit> {
 }
 
 /// The file that is being run, also when it was replaced or deleted meanwhile. PATH is never asked.
-fn program() -> PathBuf {
+pub(super) fn program() -> PathBuf {
     match env::current_exe() {
         Ok(path) if path.exists() => path,
         _ => PathBuf::from("/proc/self/exe"),
@@ -69,7 +69,7 @@ fn program() -> PathBuf {
 }
 
 /// What a background process that never said that it was ready ended with. It has told why.
-fn exit_of(status: ExitStatus) -> Result<Exit> {
+pub(super) fn exit_of(status: ExitStatus) -> Result<Exit> {
     let message = match (status.code(), status.signal()) {
         (Some(0), _) => "the background process was told to stop before it had mounted".into(),
         (Some(code), _) => return Ok(Exit(u8::try_from(code).unwrap_or(Exit::FAILURE.0))),

@@ -5,6 +5,8 @@ use serde::Serialize;
 use super::{Exit, answer, arguments::FormatsArguments};
 use crate::{Error, Result, format::FORMATS};
 
+mod mime;
+
 /// One line of the answer; the names are fixed.
 #[derive(Debug, Serialize)]
 struct Line {
@@ -20,6 +22,9 @@ struct Line {
 /// # Errors
 /// `Io` when stdout refuses.
 pub(super) fn run(arguments: &FormatsArguments) -> Result<Exit> {
+    if arguments.mime {
+        return answer(|out| out.write_all(mime::package().as_bytes()));
+    }
     let lines: Vec<Line> = FORMATS
         .iter()
         .map(|format| Line {

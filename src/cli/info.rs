@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io, path::Path, sync::Arc};
 
 use serde::Serialize;
 
-use super::{Exit, Tally, answer, arguments::InfoArguments, label, log, password};
+use super::{Exit, Tally, answer, arguments::InfoArguments, found::shown_as, label, log, password};
 use crate::{
     Error, ErrorKind, Result,
     cache::BlockCache,
@@ -34,12 +34,21 @@ struct Info {
     codecs: BTreeMap<&'static str, u64>,
     label: Option<String>,
     parts: Vec<String>,
+    /// The plain files that a mount shows, when they are several.
+    files: Vec<FileLine>,
     encryption: Option<&'static str>,
     checksums: Vec<ChecksumLine>,
     notes: Vec<String>,
     /// For people only.
     #[serde(skip)]
     map: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct FileLine {
+    name: String,
+    /// Plain bytes.
+    size: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -97,6 +106,8 @@ fn look_at(
         None
     });
     let mut info = Info::new(path, &image, label);
+    let files = shown_as(path)?.into_iter();
+    info.files = files.map(|(name, size)| FileLine { name, size }).collect();
     if arguments.map {
         info.map = Some(map::text(&image, columns()));
     }
@@ -150,6 +161,7 @@ impl Info {
             codecs: codecs(image),
             label,
             parts: details.parts,
+            files: Vec::new(),
             encryption: details.encryption,
             checksums: details.checksums.into_iter().map(Into::into).collect(),
             notes: details.notes,
@@ -176,6 +188,8 @@ impl Info {
             ("label", self.label.clone().unwrap_or_else(|| "none".into())),
         ];
         lines.extend(self.parts.iter().map(|part| ("part", part.clone())));
+        let shown = |file: &FileLine| format!("{}, {}", file.name, size(file.size));
+        lines.extend(self.files.iter().map(|file| ("shown as", shown(file))));
         lines.extend(
             self.encryption
                 .map(|encryption| ("encryption", encryption.into())),

@@ -1,6 +1,6 @@
 //! The words of `-o`: one table for the list, the flags, the help and the manual.
 
-use std::{path::PathBuf, thread};
+use std::{path::PathBuf, thread, time::Duration};
 
 use super::words;
 use crate::{
@@ -28,6 +28,7 @@ pub(super) struct Settings {
     pub(super) images_only: bool,
     pub(super) follow_links: bool,
     pub(super) mkdir: bool,
+    pub(super) unconfined: bool,
     pub(super) uid: Option<u32>,
     pub(super) gid: Option<u32>,
     pub(super) umask: Option<u32>,
@@ -41,6 +42,7 @@ pub(super) struct Settings {
     pub(super) direct_io: Vec<Pattern>,
     pub(super) naming: Naming,
     pub(super) tracks: Tracks,
+    pub(super) idle: Option<Duration>,
     pub(super) password_file: Option<PathBuf>,
     /// Words of mount(8) that the kernel acts on, in their order.
     pub(super) flags: Vec<String>,
@@ -63,6 +65,7 @@ impl Default for Settings {
             images_only: false,
             follow_links: false,
             mkdir: false,
+            unconfined: false,
             uid: None,
             gid: None,
             umask: None,
@@ -73,6 +76,7 @@ impl Default for Settings {
             direct_io: Vec::new(),
             naming: Naming::default(),
             tracks: Tracks::default(),
+            idle: None,
             password_file: None,
             flags: Vec::new(),
             wants_writing: false,

@@ -87,6 +87,11 @@ impl Plan {
     pub(super) fn into_parts(self) -> (filesystem::Options, MountOptions) {
         let settings = self.settings;
         let source_name = self.sources[0].to_string_lossy().into_owned();
+        let confined_to = match (settings.unconfined, settings.follow_links) {
+            (true, _) => None,
+            (false, true) => Some(vec!["/".into()]),
+            (false, false) => Some(self.sources.iter().map(|it| around(it)).collect()),
+        };
         let session = MountOptions {
             mountpoint: self.mountpoint,
             source_name: settings.fsname.unwrap_or(source_name),
@@ -99,6 +104,8 @@ impl Plan {
             threads: settings.threads,
             readahead: settings.readahead,
             direct_io: settings.direct_io,
+            idle: settings.idle,
+            confined_to,
         };
         let filesystem = filesystem::Options {
             sources: self.sources,
@@ -115,6 +122,14 @@ impl Plan {
         };
         (filesystem, session)
     }
+}
+
+/// The folder that a source stands in. A source that is replaced, or a disk that is mounted there again, is another one
+/// for the kernel, and only what stands around it is still the same.
+fn around(source: &Path) -> PathBuf {
+    let real = source.canonicalize().unwrap_or_else(|_| source.into());
+    real.parent()
+        .map_or_else(|| real.clone(), Path::to_path_buf)
 }
 
 /// An absolute path of a source that is there and can be read.

@@ -49,6 +49,16 @@ impl<T> Handles<T> {
         open.remove(&handle)
     }
 
+    /// How many were opened since the start.
+    pub(super) fn opened(&self) -> u64 {
+        self.next.load(Ordering::Relaxed) - 1
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        open.is_empty()
+    }
+
     /// Everything that is open.
     pub(super) fn all(&self) -> Vec<Arc<T>> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
@@ -79,10 +89,10 @@ impl Snapshot {
             _ => {}
         }
         let index = usize::try_from(index - 2).ok()?;
-        let entry = self.listing.entries().get(index)?;
+        let entry = self.listing.entry(index)?;
         Some(DirectoryEntry {
             name: entry.name.to_os_string(),
-            ino: inodes.number_of(self.ino, &entry.name),
+            ino: inodes.number_of(self.ino, entry.name),
             kind: match entry.item {
                 Item::Directory(_) => Kind::Directory,
                 Item::Link(_) => Kind::Link,

@@ -15,11 +15,12 @@ pub(super) struct Counters {
     pub(super) errors: AtomicU64,
 }
 
-#[derive(Serialize)]
-struct Report {
+/// The counters at one moment, as users read them.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
     opens: u64,
     reads: u64,
-    bytes_out: u64,
+    pub(super) bytes_out: u64,
     bytes_in: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     cache_hits: Option<u64>,
@@ -27,6 +28,30 @@ struct Report {
     cache_misses: Option<u64>,
     decode_seconds: f64,
     errors: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open: Option<Vec<OpenImage>>,
+}
+
+/// A file that somebody has open, and what was done with it since its first open.
+#[derive(Debug, Serialize)]
+pub(super) struct OpenImage {
+    /// Below the mountpoint.
+    pub(super) path: String,
+    pub(super) readers: usize,
+    #[serde(flatten)]
+    pub(super) work: Report,
+}
+
+impl Report {
+    pub(super) fn with_open(mut self, open: Vec<OpenImage>) -> Self {
+        self.open = Some(open);
+        self
+    }
+
+    /// One line of JSON.
+    pub(super) fn json(&self) -> String {
+        serde_json::to_string(self).expect("numbers and text always become JSON")
+    }
 }
 
 impl Counters {
@@ -64,9 +89,9 @@ impl Counters {
         }
     }
 
-    /// One line of JSON. The cache is shared by all files, so its hits and misses are known for all together only.
-    pub(super) fn json(&self, cache: Option<(u64, u64)>) -> String {
-        let report = Report {
+    /// The cache is shared by all files, so its hits and misses are known for all together only.
+    pub(super) fn report(&self, cache: Option<(u64, u64)>) -> Report {
+        Report {
             opens: self.opens.load(Relaxed),
             reads: self.reads.load(Relaxed),
             bytes_out: self.bytes_out.load(Relaxed),
@@ -76,7 +101,7 @@ impl Counters {
             decode_seconds: std::time::Duration::from_nanos(self.decode_nanos.load(Relaxed))
                 .as_secs_f64(),
             errors: self.errors.load(Relaxed),
-        };
-        serde_json::to_string(&report).expect("numbers always become JSON")
+            open: None,
+        }
     }
 }

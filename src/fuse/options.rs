@@ -1,6 +1,6 @@
 //! What a caller says about a mount.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use super::patterns::Pattern;
 
@@ -30,6 +30,11 @@ pub struct MountOptions {
     pub readahead: Option<u32>,
     /// What is read around the kernel's cache; a file that one of these matches.
     pub direct_io: Vec<Pattern>,
+    /// Unmount when nothing was open for so long.
+    pub idle: Option<Duration>,
+    /// The only folders that the threads which answer the kernel may read from now on, with all below them, where the
+    /// system can see to that; `None` leaves these threads what the process may do.
+    pub confined_to: Option<Vec<PathBuf>>,
 }
 
 impl MountOptions {

@@ -4,9 +4,13 @@
 //! which waits in [`Session::run`] for the first of them to have news.
 
 use std::{
+    ffi::OsString,
     fmt, io,
-    path::Path,
-    sync::{Arc, mpsc},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -19,11 +23,11 @@ use signal_hook::{
     iterator::Signals,
 };
 
-use super::Adaptor;
 #[cfg(target_os = "linux")]
 use super::linux::Mount;
 #[cfg(not(target_os = "linux"))]
 use super::macos::Mount;
+use super::{Adaptor, unused::Unused};
 pub use super::{
     options::{MountOptions, Unmount},
     patterns::Pattern,
@@ -43,6 +47,8 @@ pub struct Session {
     kernel: fuser::Session<Adaptor>,
     filesystem: Arc<Filesystem>,
     signals: Signals,
+    unused: Option<Unused>,
+    confined_to: Option<Vec<PathBuf>>,
 }
 
 impl fmt::Debug for Session {
@@ -80,6 +86,8 @@ impl Session {
             kernel,
             filesystem,
             signals,
+            unused: options.idle.map(Unused::new),
+            confined_to: options.confined_to.clone(),
         })
     }
 
@@ -98,11 +106,20 @@ impl Session {
             kernel,
             filesystem,
             mut signals,
+            unused,
+            confined_to,
         } = self;
         let (tell, news) = mpsc::channel();
         let tell_end = tell.clone();
         let listener = signals.handle();
         spawn("plainiso-serve", move || {
+            // The threads that answer are started by this one, and are confined as it is.
+            #[cfg(target_os = "linux")]
+            if let Some(folders) = &confined_to {
+                super::linux::confine(folders);
+            }
+            #[cfg(not(target_os = "linux"))]
+            drop(confined_to);
             let _ = tell_end.send(News::Ended(kernel.run()));
         })?;
         spawn("plainiso-signal", move || {
@@ -110,7 +127,7 @@ impl Session {
                 let _ = tell.send(News::Signal(signal));
             }
         })?;
-        let end = wait(&news, &filesystem, &mount);
+        let end = wait(&news, &filesystem, &mount, unused);
         listener.close();
         mount.finish();
         end
@@ -126,11 +143,17 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
 }
 
 /// Handles signals until the mount has ended or nobody wants to wait for that any more.
-fn wait(news: &mpsc::Receiver<News>, filesystem: &Filesystem, mount: &Mount) -> Result<()> {
+fn wait(
+    news: &mpsc::Receiver<News>,
+    filesystem: &Filesystem,
+    mount: &Mount,
+    mut unused: Option<Unused>,
+) -> Result<()> {
     let mut deadline: Option<Instant> = None;
     loop {
-        let patience = deadline.map_or(Duration::MAX, |end| {
-            end.saturating_duration_since(Instant::now())
+        let next_look = deadline.or(unused.as_ref().map(Unused::next_look));
+        let patience = next_look.map_or(Duration::MAX, |then| {
+            then.saturating_duration_since(Instant::now())
         });
         match news.recv_timeout(patience) {
             Ok(News::Signal(SIGHUP)) => filesystem.rescan(),
@@ -140,6 +163,11 @@ fn wait(news: &mpsc::Receiver<News>, filesystem: &Filesystem, mount: &Mount) -> 
                 deadline = Some(Instant::now() + GRACE);
             }
             Ok(News::Ended(end)) => return ended(end),
+            Err(RecvTimeoutError::Timeout) if deadline.is_none() => {
+                if let Some(unused) = &mut unused {
+                    unused.look(filesystem, mount);
+                }
+            }
             Ok(News::Signal(_)) | Err(_) => {
                 log::info!("the mount is detached and has users still; they lose it");
                 return Ok(());
@@ -254,6 +282,20 @@ pub fn unmount(mountpoint: &Path, how: Unmount) -> Result<()> {
     #[cfg(not(target_os = "linux"))]
     use super::macos::unmount;
     unmount(mountpoint, how).map_err(|err| err.in_file(mountpoint))
+}
+
+/// What plainiso has mounted, whoever did it: the mountpoint, and what it was mounted from.
+///
+/// # Errors
+/// `Io` when the table of mounts cannot be read, `Unsupported` where the system has none that tells our mounts.
+pub fn mounts() -> Result<Vec<(PathBuf, OsString)>> {
+    #[cfg(target_os = "linux")]
+    return super::linux::ours();
+    #[cfg(not(target_os = "linux"))]
+    Err(Error::new(
+        ErrorKind::Unsupported,
+        "mounts can be listed on Linux only: name the mountpoint",
+    ))
 }
 
 /// Takes away what a killed plainiso left at `mountpoint`, so that the path can be looked at again. Does nothing

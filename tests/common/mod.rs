@@ -98,6 +98,8 @@ impl Spec {
                 .filter_map(|word| word.strip_prefix("direct_io="))
                 .map(|glob| Pattern::new(glob).unwrap())
                 .collect(),
+            idle: None,
+            confined_to: (!self.has("unconfined")).then(|| self.sources.clone()),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The mount options, as data.
 
+use std::time::Duration;
+
 use super::Settings;
 use crate::{
     fs::{Naming, Tracks},
@@ -155,6 +157,17 @@ pub(in crate::cli) static WORDS: &[Word] = &[
             Ok(())
         },
     ),
+    value(
+        "idle",
+        "TIME",
+        "Unmount when nothing was open for so long: seconds, or m or h behind a number.",
+        |s, text| time(text).map(|limit| s.idle = Some(limit)),
+    ),
+    switch(
+        "unconfined",
+        "Leave the threads that decode images all rights. Without it they can only read around the sources.",
+        |s| s.unconfined = true,
+    ),
     switch("mkdir", "Make the mountpoint when it is not there.", |s| {
         s.mkdir = true;
     }),
@@ -224,6 +237,21 @@ fn size(text: &str) -> std::result::Result<usize, &'static str> {
     };
     let number: usize = digits.parse().map_err(|_| rule)?;
     number.checked_mul(1 << shift).ok_or(rule)
+}
+
+fn time(text: &str) -> std::result::Result<Duration, &'static str> {
+    let rule = "a number of seconds, or of minutes or hours with m or h behind it, from 1 on";
+    let (digits, unit) = match text.char_indices().last() {
+        Some((at, 's')) => (&text[..at], 1),
+        Some((at, 'm')) => (&text[..at], 60),
+        Some((at, 'h')) => (&text[..at], 3600),
+        _ => (text, 1),
+    };
+    let number: u32 = digits.parse().map_err(|_| rule)?;
+    match u64::from(number) * unit {
+        0 => Err(rule),
+        seconds => Ok(Duration::from_secs(seconds)),
+    }
 }
 
 fn readahead(text: &str) -> std::result::Result<u32, &'static str> {

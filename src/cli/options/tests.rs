@@ -14,7 +14,8 @@ fn rejection(list: &str) -> String {
 fn every_word_of_the_contract_is_understood() {
     let settings = read_list(
         "ro,allow_other,allow_root,default_permissions,auto_unmount,uid=1000,gid=100,umask=027,fsname=x,nonempty,\
-         cache=1g,threads=3,readahead=512k,direct_io,direct_io=*.bin,images_only,name=append,tracks=iso,follow_links,password-file=/p,mkdir",
+         cache=1g,threads=3,readahead=512k,direct_io,direct_io=*.bin,images_only,name=append,tracks=iso,follow_links,\
+         password-file=/p,mkdir,idle=10m,unconfined",
     )
     .unwrap();
     let expected = Settings {
@@ -26,6 +27,7 @@ fn every_word_of_the_contract_is_understood() {
         images_only: true,
         follow_links: true,
         mkdir: true,
+        unconfined: true,
         uid: Some(1000),
         gid: Some(100),
         umask: Some(0o27),
@@ -38,6 +40,7 @@ fn every_word_of_the_contract_is_understood() {
             .into(),
         naming: Naming::Append,
         tracks: Tracks::Iso,
+        idle: Some(Duration::from_secs(600)),
         password_file: Some("/p".into()),
         flags: Vec::new(),
         wants_writing: false,
@@ -143,6 +146,10 @@ fn rejects_values_that_break_their_rule() {
         (
             "direct_io=[a",
             "mount option direct_io is '[a', not a pattern of ?, *, **/ and [...]",
+        ),
+        (
+            "idle=0",
+            "mount option idle is '0', not a number of seconds, or of minutes or hours with m or h behind it, from 1 on",
         ),
         ("ro=1", "mount option ro takes no value"),
         ("cache", "mount option cache needs a value: cache=SIZE"),

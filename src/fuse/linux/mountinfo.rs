@@ -2,6 +2,7 @@
 //! or fail it.
 
 use std::{
+    collections::HashMap,
     ffi::OsString,
     fs,
     os::unix::ffi::{OsStrExt, OsStringExt},
@@ -22,6 +23,31 @@ pub(super) struct MountLine {
     pub(super) mountpoint: PathBuf,
     /// File system type, with the subtype: `fuse.plainiso`.
     pub(super) kind: String,
+    /// What it was mounted from, in its own words.
+    pub(super) source: OsString,
+}
+
+/// Our mounts that are not hidden by another on top of them, in the order in which they were made.
+///
+/// # Errors
+/// `Io` when /proc is not there.
+pub(in crate::fuse) fn ours() -> Result<Vec<(PathBuf, OsString)>> {
+    Ok(visible(&table()?))
+}
+
+fn visible(table: &[u8]) -> Vec<(PathBuf, OsString)> {
+    let lines: Vec<MountLine> = lines(table).collect();
+    let mut topmost = HashMap::new();
+    for (at, line) in lines.iter().enumerate() {
+        topmost.insert(&line.mountpoint, at);
+    }
+    let visible = |(at, line): &(usize, &MountLine)| {
+        line.kind == OURS && topmost.get(&line.mountpoint) == Some(at)
+    };
+    let visible = lines.iter().enumerate().filter(visible);
+    visible
+        .map(|(_, line)| (line.mountpoint.clone(), line.source.clone()))
+        .collect()
 }
 
 /// The topmost mount at `mountpoint`, which must be absolute and without symbolic links.
@@ -29,18 +55,21 @@ pub(super) struct MountLine {
 /// # Errors
 /// `Io` when /proc is not there.
 pub(super) fn mounted_at(mountpoint: &Path) -> Result<Option<MountLine>> {
+    Ok(topmost(&table()?, mountpoint))
+}
+
+fn table() -> Result<Vec<u8>> {
     let file = Path::new("/proc/self/mountinfo");
-    let table = fs::read(file)
-        .map_err(|err| Error::io(err, "cannot read the table of mounts").in_file(file))?;
-    Ok(topmost(&table, mountpoint))
+    fs::read(file).map_err(|err| Error::io(err, "cannot read the table of mounts").in_file(file))
+}
+
+fn lines(table: &[u8]) -> impl DoubleEndedIterator<Item = MountLine> {
+    table.split(|&byte| byte == b'\n').filter_map(parse)
 }
 
 /// The kernel lists mounts in the order in which they were made, so the last one hides the others.
 fn topmost(table: &[u8], mountpoint: &Path) -> Option<MountLine> {
-    table
-        .split(|&byte| byte == b'\n')
-        .filter_map(parse)
-        .rfind(|line| line.mountpoint == mountpoint)
+    lines(table).rfind(|line| line.mountpoint == mountpoint)
 }
 
 /// `ID PARENT MAJOR:MINOR ROOT MOUNTPOINT FLAGS [OPTIONAL...] - TYPE SOURCE SUPERFLAGS`
@@ -48,11 +77,14 @@ fn parse(line: &[u8]) -> Option<MountLine> {
     let mut fields = line.split(|&byte| byte == b' ');
     let device = fields.nth(2)?;
     let mountpoint = fields.nth(1)?;
-    let kind = fields.skip_while(|&field| field != b"-").nth(1)?;
+    let mut fields = fields.skip_while(|&field| field != b"-").skip(1);
+    let kind = fields.next()?;
+    let source = fields.next().unwrap_or_default();
     Some(MountLine {
         device: String::from_utf8_lossy(device).into_owned(),
         mountpoint: unescape(mountpoint).into(),
         kind: String::from_utf8_lossy(kind).into_owned(),
+        source: unescape(source),
     })
 }
 
@@ -107,6 +139,18 @@ mod tests {
         assert_eq!((found.device.as_str(), found.kind.as_str()), ("0:54", OURS));
         assert_eq!(topmost(TABLE, Path::new("/mnt")).unwrap().kind, "ext3");
         assert_eq!(topmost(TABLE, Path::new("/mnt/a")), None);
+    }
+
+    #[test]
+    fn our_mounts_that_are_not_hidden_are_listed_with_their_sources() {
+        let ours = (PathBuf::from("/mnt/a b\nc\\"), OsString::from("one, two"));
+        assert_eq!(visible(TABLE), [ours]);
+        let hidden = [
+            TABLE,
+            b"42 41 0:55 / /mnt/a\\040b\\012c\\134 rw - tmpfs x rw\n",
+        ]
+        .concat();
+        assert_eq!(visible(&hidden), []);
     }
 
     #[test]
