@@ -87,10 +87,10 @@ impl<'t> Sheet<'t> {
             };
             read.map_err(|err| err.in_context(format_args!("line {}", number + 1)))?;
         }
-        match sheet.tracks.is_empty() {
-            true => Err(Error::corrupt("the sheet has no TRACK line")),
-            false => Ok(sheet),
+        if sheet.tracks.is_empty() {
+            return Err(Error::corrupt("the sheet has no TRACK line"));
         }
+        Ok(sheet)
     }
 
     fn track(&mut self, rest: &[u8], file: Option<File<'t>>) -> Result<()> {
@@ -188,16 +188,13 @@ impl Track<'_> {
 }
 
 fn parse_file(rest: &[u8], number: usize) -> Result<File<'_>> {
-    let (name, kind) = match rest.strip_prefix(b"\"") {
-        Some(quoted) => {
-            let end = quoted.iter().rposition(|&byte| byte == b'"');
-            let end = end.ok_or_else(|| bad("file name", rest, "its quotes are closed"))?;
-            (&quoted[..end], &quoted[end + 1..])
-        }
-        None => {
-            let cut = rest.iter().rposition(u8::is_ascii_whitespace);
-            rest.split_at(cut.unwrap_or(rest.len()))
-        }
+    let (name, kind) = if let Some(quoted) = rest.strip_prefix(b"\"") {
+        let end = quoted.iter().rposition(|&byte| byte == b'"');
+        let end = end.ok_or_else(|| bad("file name", rest, "its quotes are closed"))?;
+        (&quoted[..end], &quoted[end + 1..])
+    } else {
+        let cut = rest.iter().rposition(u8::is_ascii_whitespace);
+        rest.split_at(cut.unwrap_or(rest.len()))
     };
     let name = name.trim_ascii();
     let is_path = name.iter().any(|byte| matches!(byte, b'/' | b'\\' | 0));

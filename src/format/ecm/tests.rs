@@ -66,7 +66,9 @@ fn sample() -> (Vec<u8>, Vec<u8>) {
         put(0, 16, &sector[..16], &sector[..16]);
         put(number, 1, &stored_sector(kind, &sector), &sector[16..]);
     }
-    let noise: Vec<u8> = (0..100_000_u32).map(|n| (n * n >> 7) as u8).collect();
+    let noise: Vec<u8> = (0..100_000_u32)
+        .map(|n| (n.wrapping_mul(n) >> 7) as u8)
+        .collect();
     put(0, 100_000, &noise, &noise);
     put(0, 1, &[9], &[9]);
     stored.extend(END);
