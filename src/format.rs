@@ -12,8 +12,10 @@ use crate::{
 
 mod chd;
 mod cso;
+mod cue;
 mod dax;
 mod gz;
+mod ecm;
 mod iso;
 mod isz;
 mod jso;
@@ -31,6 +33,8 @@ pub static FORMATS: &[&Format] = &[
     &gz::GZ,
     &zip::ZIP,
     &chd::CHD,
+    &cue::CUE,
+    &ecm::ECM,
     &iso::ISO,
 ];
 

@@ -4,6 +4,8 @@ use std::{fmt, ops::Range};
 
 use crate::{Error, Result, codec::Codec};
 
+pub mod disc;
+
 /// The largest block that any format may have, in bytes.
 ///
 /// A block is decoded whole, so this bounds what one read can cost. The largest seen in files is 4 MiB (ISZ).

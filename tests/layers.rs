@@ -23,7 +23,6 @@ const FLOORS: &[(&str, u8)] = &[
     ("unfold", 2),
     ("format", 3),
     ("image", 4),
-    ("disc", 5),
     ("stream", 5),
     ("volume", 5),
     ("catalog", 6),

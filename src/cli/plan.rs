@@ -222,9 +222,18 @@ fn check_apart(source: &Path, mountpoint: &Path) -> Result<()> {
 fn check_image(image: &Path, given: Option<Password>, mode: Mode) -> Result<Option<Password>> {
     let source = FileSource::open(image)?;
     let name = image.file_name().unwrap_or_default();
-    let (_, summary) = format::probe(&source, name).map_err(|err| err.in_file(image))?;
-    if mode != Mode::Fake && summary.part == PartOf::Whole && !summary.encrypted {
-        return Ok(given);
+    let in_file = |err: Error| err.in_file(image);
+    let format = format::detect(&source, name).map_err(in_file)?;
+    match (format.probe)(&source) {
+        Ok(summary) if summary.part == PartOf::Whole && !summary.encrypted => {
+            if mode != Mode::Fake {
+                return Ok(given);
+            }
+        }
+        Ok(_) => {}
+        // A sheet alone does not tell, the files that it names do.
+        Err(_) if format.files.is_some() => {}
+        Err(err) => return Err(in_file(err)),
     }
     let password = password::ForImage::new(image, given.as_ref());
     Image::open(image, Arc::new(BlockCache::new(0)), &|| password.find())?;

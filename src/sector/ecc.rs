@@ -61,9 +61,10 @@ fn parity<'r, const N: usize>(
         }
     }
     let (first, second) = out.split_at_mut(N);
-    for i in 0..N {
-        first[i] = THIRDS[usize::from(doubled(weighted[i]) ^ sum[i])];
-        second[i] = first[i] ^ sum[i];
+    let sums = weighted.iter().zip(&sum);
+    for ((first, second), (weighted, sum)) in first.iter_mut().zip(second).zip(sums) {
+        *first = THIRDS[usize::from(doubled(*weighted) ^ sum)];
+        *second = *first ^ sum;
     }
 }
 
