@@ -103,24 +103,24 @@ fn open(source: Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Opened> {
 }
 
 /// The plain file of a number: 0 is the image, or the first track where there is none; tracks count from 1.
-fn view(disk: Disk, content: &Content, number: u32) -> Result<View> {
+fn view(stored: Disk, content: &Content, number: u32) -> Result<View> {
     let none = || Error::corrupt(format!("there is no plain file {number} in it"));
     match (content, number) {
-        (Content::Plain { .. }, 0) => Ok(View::all(disk)),
+        (Content::Plain { .. }, 0) => Ok(View::all(stored)),
         (Content::Plain { .. }, _) => Err(none()),
         (Content::Disc(disc), 0) => Ok(match disc.image() {
-            Some(track) => View::image(disk, track),
-            None => View::track(disk, &disc.tracks[0]),
+            Some(track) => View::image(stored, track),
+            None => View::track(stored, &disc.tracks[0]),
         }),
         (Content::Disc(disc), number) => {
             let track = disc.tracks.get(number as usize - 1);
-            Ok(View::track(disk, track.ok_or_else(none)?))
+            Ok(View::track(stored, track.ok_or_else(none)?))
         }
     }
 }
 
-fn variant(disk: &Disk, content: &Content) -> String {
-    let header = &disk.header;
+fn variant(stored: &Disk, content: &Content) -> String {
+    let header = &stored.header;
     let what = match content {
         Content::Plain { what, .. } => (*what).to_string(),
         Content::Disc(disc) => match (disc.is_gd, disc.tracks.len()) {
@@ -135,7 +135,7 @@ fn variant(disk: &Disk, content: &Content) -> String {
         [] => "not compressed".into(),
         names => names.join(", "),
     };
-    let parents = match disk.parents() {
+    let parents = match stored.parents() {
         0 => String::new(),
         1 => ", 1 parent".into(),
         n => format!(", {n} parents"),
