@@ -14,11 +14,13 @@ mod cso;
 mod cue;
 mod dax;
 mod ecm;
+mod gz;
 mod iso;
 mod isz;
 mod jso;
 #[cfg(test)]
 mod tests;
+mod zip;
 
 /// Every format. Detection tries them in this order, after the one that the file's extension names.
 pub static FORMATS: &[&Format] = &[
@@ -29,6 +31,8 @@ pub static FORMATS: &[&Format] = &[
     &jso::JSO,
     &cue::CUE,
     &ecm::ECM,
+    &gz::GZ,
+    &zip::ZIP,
     &iso::ISO,
 ];
 

@@ -25,6 +25,7 @@ pub mod pack;
 pub mod sector;
 pub mod source;
 pub mod stream;
+pub mod unfold;
 pub mod verify;
 pub mod volume;
 

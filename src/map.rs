@@ -142,6 +142,13 @@ impl AsStored {
         Self::from(0, size)
     }
 
+    /// The first `size` bytes of a source that are best read in blocks of this size.
+    #[must_use]
+    pub fn in_blocks(size: u64, block_size: u32) -> Self {
+        let geometry = Geometry::Uniform { size, block_size };
+        Self { geometry, at: 0 }
+    }
+
     /// `size` bytes of a source, from `at` on. They lie inside it.
     #[must_use]
     pub fn from(at: u64, size: u64) -> Self {

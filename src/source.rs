@@ -31,6 +31,16 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// # Errors
     /// `Io` when the bytes cannot be read, or do not exist.
     fn read_exact_at(&self, buf: &mut [u8], at: u64) -> Result<()>;
+
+    /// Numbers that are others when the bytes are: device, inode and time of a file; `None` where there are none.
+    fn identity(&self) -> Option<[i128; 3]> {
+        None
+    }
+
+    /// The bytes on the disk that it comes from, where it is decoded itself.
+    fn stored_len(&self) -> u64 {
+        self.len()
+    }
 }
 
 /// The `N` bytes at `at`, for headers.
@@ -53,6 +63,8 @@ pub fn read_array<const N: usize>(source: &dyn Source, at: u64, what: &str) -> R
 #[derive(Debug)]
 pub struct FileSource {
     file: File,
+    /// Device and inode.
+    id: (u64, u64),
     state: State,
 }
 
@@ -107,6 +119,7 @@ impl FileSource {
         }
         Ok(Self {
             file,
+            id: (metadata.dev(), metadata.ino()),
             state: State::of(&metadata),
         })
     }
@@ -136,6 +149,12 @@ impl Source for FileSource {
         let read = self.file.read_exact_at(buf, at);
         self.check_unchanged()?;
         read.map_err(|e| Error::io(e, format!("cannot read {} bytes at {at}", buf.len())))
+    }
+
+    fn identity(&self) -> Option<[i128; 3]> {
+        let (seconds, nanos) = self.state.mtime;
+        let mtime = i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+        Some([self.id.0.into(), self.id.1.into(), mtime])
     }
 }
 

@@ -20,6 +20,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("files", 2),
     ("map", 2),
     ("pack", 2),
+    ("unfold", 2),
     ("format", 3),
     ("image", 4),
     ("stream", 5),
