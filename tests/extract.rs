@@ -90,6 +90,8 @@ fn a_library_is_extracted_under_the_names_of_a_mount() {
     assert_eq!(
         names(&out),
         [
+            "Almanac.iso",
+            "Handbook.iso",
             "Odd Game.iso",
             "PSP Demos",
             "Pinball.bin",
