@@ -14,6 +14,9 @@ use common::eventually;
 use library::{Mount, PLAINISO, fuse_is_there, succeed};
 use tempfile::TempDir;
 
+/// `DAC_READ_SEARCH` and `SYS_ADMIN`.
+const READING: u64 = (1 << 2) | (1 << 21);
+
 const SECRET: &str = "open sesame";
 
 /// Every server whose arguments name the mountpoint.
@@ -67,7 +70,6 @@ fn threads_that_answer_have_no_rights_but_reading() {
     eventually("all threads are confined", || {
         let threads = threads(&server);
         let confined: Vec<_> = threads.iter().filter(|it| !is_free(&it.0)).collect();
-        const READING: u64 = 1 << 2 | 1 << 21; // DAC_READ_SEARCH, SYS_ADMIN
         confined.len() > 1
             && confined
                 .iter()

@@ -116,7 +116,7 @@ mod tests {
             return eprintln!("left out: Linux {}", release.trim_end());
         }
         confined("/".into(), || {
-            assert!(TcpListener::bind("127.0.0.1:0").is_err())
+            assert!(TcpListener::bind("127.0.0.1:0").is_err());
         });
     }
 
