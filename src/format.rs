@@ -12,6 +12,7 @@ use crate::{
 
 mod cso;
 mod dax;
+mod gcz;
 mod iso;
 mod isz;
 mod jso;
@@ -25,6 +26,7 @@ pub static FORMATS: &[&Format] = &[
     &isz::ISZ,
     &dax::DAX,
     &jso::JSO,
+    &gcz::GCZ,
     &iso::ISO,
 ];
 

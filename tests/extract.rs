@@ -90,6 +90,7 @@ fn a_library_is_extracted_under_the_names_of_a_mount() {
     assert_eq!(
         names(&out),
         [
+            "Cube.iso",
             "Odd Game.iso",
             "PSP Demos",
             "Puzzle.iso",
