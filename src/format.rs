@@ -15,6 +15,7 @@ mod cso;
 mod cue;
 mod dax;
 mod ecm;
+mod gcz;
 mod gz;
 mod iso;
 mod isz;
@@ -35,6 +36,7 @@ pub static FORMATS: &[&Format] = &[
     &chd::CHD,
     &cue::CUE,
     &ecm::ECM,
+    &gcz::GCZ,
     &iso::ISO,
 ];
 

@@ -92,6 +92,7 @@ fn a_library_is_extracted_under_the_names_of_a_mount() {
         [
             "Almanac.iso",
             "Handbook.iso",
+            "Cube.iso",
             "Odd Game.iso",
             "PSP Demos",
             "Pinball.bin",
