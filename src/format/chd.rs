@@ -152,6 +152,6 @@ fn checksum(header: &Header, content: &Content) -> Option<Checksum> {
     matches!(content, Content::Plain { .. }).then(|| Checksum {
         covers: "image",
         algorithm: "sha1",
-        value: sha1.iter().map(|byte| format!("{byte:02x}")).collect(),
+        value: header::hex(&sha1),
     })
 }

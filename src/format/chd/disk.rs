@@ -5,7 +5,7 @@ use std::{cell::RefCell, ffi::OsStr, sync::Arc};
 use super::{
     codecs::{FRAME, Method, with_buffer},
     crc16,
-    header::{Header, SIGNATURE, Sha1},
+    header::{Header, SIGNATURE, Sha1, hex},
     hunks::{Hunk, Hunks, Sum},
 };
 use crate::{
@@ -235,7 +235,7 @@ fn find(siblings: &dyn Siblings, sha1: &Sha1) -> Result<Arc<dyn Source>> {
             return Ok(source);
         }
     }
-    let hex: String = sha1.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex(sha1);
     Err(Error::new(
         ErrorKind::MissingPart,
         format!("it needs its parent, and no .chd beside it has the SHA-1 {hex}"),

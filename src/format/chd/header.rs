@@ -1,5 +1,7 @@
 //! The three headers, read into one.
 
+use std::fmt::Write as _;
+
 use super::codecs::Method;
 use crate::{
     Error, ErrorKind, Result,
@@ -204,6 +206,15 @@ fn old_parent(flags: u32, parent: Sha1) -> Result<Option<Sha1>> {
         )),
         parent => Ok(parent.filter(|_| wanted)),
     }
+}
+
+/// In lower-case hexadecimal.
+pub(super) fn hex(sha1: &Sha1) -> String {
+    let mut hex = String::with_capacity(2 * sha1.len());
+    for byte in sha1 {
+        write!(hex, "{byte:02x}").expect("a string takes everything");
+    }
+    hex
 }
 
 fn given(sha1: Sha1) -> Option<Sha1> {

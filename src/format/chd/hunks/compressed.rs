@@ -43,7 +43,7 @@ pub(in crate::format::chd) struct Compressed {
 /// Hunks whose lengths are added up to find a place.
 const STRIDE: u32 = 32;
 
-const HEADER_LEN: u64 = 16;
+const HEADER_LEN: usize = 16;
 
 /// Kinds: 0 to 3 are compressed by the method of that number.
 const PLAIN: u8 = 4;
@@ -63,7 +63,7 @@ const MOST_HUNKS_PER_BYTE: u64 = 8 * 273 / 3;
 
 impl Compressed {
     pub(super) fn read(source: &dyn Source, header: &Header) -> Result<Self> {
-        let head: [u8; HEADER_LEN as usize] = read_array(source, header.map_at, "map header")?;
+        let head: [u8; HEADER_LEN] = read_array(source, header.map_at, "map header")?;
         let len = u64::from(u32::from_be_bytes([head[0], head[1], head[2], head[3]]));
         if u64::from(header.hunks()) > len.saturating_mul(MOST_HUNKS_PER_BYTE) {
             return Err(Error::corrupt(format!(
@@ -72,7 +72,7 @@ impl Compressed {
             )));
         }
         let widths = Widths::parse(&head)?;
-        let bytes = table(source, header.map_at + HEADER_LEN, len, "the map")?;
+        let bytes = table(source, header.map_at + HEADER_LEN as u64, len, "the map")?;
         let mut bits = Bits::new(&bytes);
         let bad = |why: Fault| Error::corrupt(format!("the map does not decode: {why}"));
         let kinds = kinds(&mut bits, header.hunks()).map_err(bad)?;
@@ -150,7 +150,7 @@ struct Widths {
 }
 
 impl Widths {
-    fn parse(head: &[u8; HEADER_LEN as usize]) -> Result<Self> {
+    fn parse(head: &[u8; HEADER_LEN]) -> Result<Self> {
         let width = |at: usize, most: u8, what: &str| match head[at] {
             bits if bits <= most => Ok(u32::from(bits)),
             bits => Err(Error::corrupt(format!(

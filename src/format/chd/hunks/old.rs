@@ -77,24 +77,24 @@ impl Old {
         let place = self.place(number);
         let len = u32::from_be_bytes([0, entry[14], entry[12], entry[13]]);
         match self.kind(number) {
-            1 => self.stored(entry, place, len, self.method),
-            2 => self.stored(entry, place, self.hunk_len, Method::Nothing),
+            1 => stored(entry, place, len, self.method),
+            2 => stored(entry, place, self.hunk_len, Method::Nothing),
             3 => Hunk::Pattern(place.to_be_bytes()),
             // Places that no parent has are an error when they are read.
             _ => Hunk::Parent(place.saturating_mul(u64::from(self.hunk_len))),
         }
     }
+}
 
-    fn stored(&self, entry: &[u8; ENTRY], at: u64, len: u32, method: Method) -> Hunk {
-        let sum = [8, 9, 10, 11].map(|i| entry[i]);
-        Hunk::Stored {
-            at,
-            len,
-            method,
-            sum: match entry[15] & NO_SUM {
-                0 => Sum::Crc32(u32::from_be_bytes(sum)),
-                _ => Sum::None,
-            },
-        }
+fn stored(entry: &[u8; ENTRY], at: u64, len: u32, method: Method) -> Hunk {
+    let sum = [8, 9, 10, 11].map(|i| entry[i]);
+    Hunk::Stored {
+        at,
+        len,
+        method,
+        sum: match entry[15] & NO_SUM {
+            0 => Sum::Crc32(u32::from_be_bytes(sum)),
+            _ => Sum::None,
+        },
     }
 }
