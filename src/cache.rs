@@ -252,6 +252,18 @@ mod tests {
     }
 
     #[test]
+    fn a_decode_that_panics_is_tried_again_by_the_next() {
+        let cache = BlockCache::new(1000);
+        let panics = || cache.get_or_decode((5, 0), 10, |_| panic!("this is part of the test"));
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
+        let decoded = cache.get_or_decode((5, 0), 10, |out| {
+            out.fill(7);
+            Ok(())
+        });
+        assert_eq!(decoded.unwrap()[..], [7; 10]);
+    }
+
+    #[test]
     fn a_failed_decode_is_not_kept() {
         let cache = BlockCache::new(1000);
         let fail = |_: &mut [u8]| Err(Error::corrupt("no"));

@@ -19,13 +19,16 @@ mod hash;
 mod known;
 mod listing;
 mod names;
+mod passing;
 mod reported;
+mod rows;
 mod stat;
 
 pub use hash::StableHash;
 pub use known::{Probe, Seen, StoredFile};
 pub use names::Naming;
 pub use reported::Reported;
+use rows::Rows;
 use stat::FolderStamp;
 pub use stat::Stat;
 
@@ -76,29 +79,29 @@ pub struct Directory {
 /// What a folder shows, sorted by name. It never changes; a changed folder gets another listing.
 #[derive(Debug)]
 pub struct Listing {
-    entries: Vec<Entry>,
+    rows: Rows,
     stamps: Vec<Option<FolderStamp>>,
     generation: u64,
 }
 
 /// One name of a listing.
 #[derive(Debug)]
-pub struct Entry {
+pub struct Entry<'l> {
     /// The shown name.
-    pub name: Arc<OsStr>,
+    pub name: &'l OsStr,
     /// What bears it.
-    pub item: Item,
+    pub item: Item<'l>,
 }
 
 /// What a name stands for.
 #[derive(Debug)]
-pub enum Item {
+pub enum Item<'l> {
     /// A folder.
-    Directory(Vec<Arc<Place>>),
+    Directory(&'l [Arc<Place>]),
     /// A symbolic link, by its path on disk.
     Link(PathBuf),
     /// A file: an image, or another one that is passed through.
-    File(StoredFile),
+    File(StoredFile<'l>),
 }
 
 impl Catalog {
@@ -147,7 +150,7 @@ impl Catalog {
         *kept = None;
         let stamps = directory.stamps();
         let listing = Arc::new(Listing {
-            entries: listing::entries(self, directory)?,
+            rows: Rows::pack(listing::lines(self, directory)?)?,
             stamps: stamps.into_iter().map(Result::ok).collect(),
             generation,
         });
@@ -169,7 +172,7 @@ impl Catalog {
     ///
     /// # Errors
     /// `NotFound` when the file is gone, `Io` when it cannot be inspected.
-    pub fn look(&self, directory: &Directory, file: &StoredFile) -> Result<Seen> {
+    pub fn look(&self, directory: &Directory, file: &StoredFile<'_>) -> Result<Seen> {
         let (seen, role_changed) = file.look(&self.reported)?;
         if role_changed {
             directory.outdated.store(true, Ordering::Release);
@@ -188,10 +191,8 @@ impl Directory {
     /// Whether it is made of the same folders.
     #[must_use]
     pub fn is_made_of(&self, places: &[Arc<Place>]) -> bool {
-        let paths = |places: &[Arc<Place>]| -> Vec<PathBuf> {
-            places.iter().map(|place| place.path.clone()).collect()
-        };
-        paths(&self.places) == paths(places)
+        let own = self.places.iter().map(|place| &place.path);
+        own.eq(places.iter().map(|place| &place.path))
     }
 
     fn new(places: Vec<Arc<Place>>, files: Vec<PathBuf>) -> Self {
@@ -218,45 +219,62 @@ impl Directory {
     }
 }
 
-impl Item {
+impl Item<'_> {
     /// Where it is on disk; of several folders, the first.
     #[must_use]
     pub fn path(&self) -> PathBuf {
         match self {
-            Self::Directory(places) => places
-                .first()
-                .map(|place| place.path.clone())
-                .unwrap_or_default(),
+            Self::Directory(places) => first_of(places),
             Self::Link(path) => path.clone(),
             Self::File(file) => file.path(),
         }
     }
 }
 
+fn first_of(places: &[Arc<Place>]) -> PathBuf {
+    let first = places.first().map(|place| place.path.clone());
+    first.unwrap_or_default()
+}
+
 impl Listing {
     /// All names, sorted by their bytes.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        (0..self.len()).filter_map(|index| self.entry(index))
+    }
+
+    /// The number of names.
     #[must_use]
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is no name.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The name at a position; `None` behind the last.
+    #[must_use]
+    pub fn entry(&self, index: usize) -> Option<Entry<'_>> {
+        self.rows.entry(index)
     }
 
     /// The position of the file that stands for all, where they come from one stored file.
     #[must_use]
     pub fn main(&self) -> Option<usize> {
-        let is_main = |entry: &Entry| match &entry.item {
+        let is_main = |entry: Entry<'_>| match entry.item {
             Item::File(file) => file.is_main(),
             _ => false,
         };
-        let first = (!self.entries.is_empty()).then_some(0);
-        self.entries.iter().position(is_main).or(first)
+        let first = (!self.is_empty()).then_some(0);
+        self.entries().position(is_main).or(first)
     }
 
-    /// The position of a name in [`Listing::entries`].
+    /// The position of a name.
     #[must_use]
     pub fn find(&self, name: &OsStr) -> Option<usize> {
-        self.entries
-            .binary_search_by(|entry| (*entry.name).cmp(name))
-            .ok()
+        self.rows.find(name)
     }
 }
 

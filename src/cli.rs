@@ -21,6 +21,7 @@ mod options;
 mod password;
 mod plan;
 mod progress;
+mod rescan;
 mod status;
 mod umount;
 mod verify;
@@ -55,6 +56,7 @@ fn run(command: Command) -> Result<Exit> {
     match command {
         Command::Mount(arguments) => mount::run(&arguments.request()?),
         Command::Umount(arguments) => Ok(umount::run(&arguments)),
+        Command::Rescan(arguments) => Ok(rescan::run(&arguments)),
         Command::Info(arguments) => info::run(&arguments),
         Command::Cat(arguments) => cat::run(&arguments),
         Command::Extract(arguments) => extract::run(&arguments),

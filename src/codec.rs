@@ -34,6 +34,13 @@ pub enum Codec {
     Bzip2,
     /// An LZO1X stream that ends with its end mark.
     Lzo,
+    /// Something that the format decodes itself, in [`crate::map::BlockMap::decode`].
+    Own {
+        /// The name that `info` shows.
+        name: &'static str,
+        /// The checksum of the block that is compared, if there is one.
+        checksum: Option<&'static str>,
+    },
     /// The index gives the block no place. Decoding always fails.
     Missing,
 }
@@ -50,6 +57,7 @@ impl Codec {
             Codec::Lz4 => "lz4",
             Codec::Bzip2 => "bzip2",
             Codec::Lzo => "lzo",
+            Codec::Own { name, .. } => name,
             Codec::Missing => "missing",
         }
     }
@@ -60,6 +68,7 @@ impl Codec {
         match self {
             Codec::Zlib => Some("adler32"),
             Codec::Bzip2 => Some("crc32"),
+            Codec::Own { checksum, .. } => checksum,
             Codec::Raw
             | Codec::Zero
             | Codec::Deflate
@@ -130,6 +139,7 @@ impl Codec {
             Codec::Lz4 => lz4::decode(src, dst),
             Codec::Bzip2 => bzip2::decode(src, dst),
             Codec::Lzo => lzo::decode(src, dst),
+            Codec::Own { .. } => Err("only its format decodes it"),
             Codec::Missing => Err("the index gives the block no place in the file"),
         };
         decoded.map_err(|why| self.refuse(src, why))

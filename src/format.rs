@@ -10,13 +10,19 @@ use crate::{
     source::{NoSiblings, Siblings, Source},
 };
 
+mod chd;
 mod cso;
+mod cue;
 mod dax;
+mod ecm;
+mod gcz;
+mod gz;
 mod iso;
 mod isz;
 mod jso;
 #[cfg(test)]
 mod tests;
+mod zip;
 
 /// Every format. Detection tries them in this order, after the one that the file's extension names.
 pub static FORMATS: &[&Format] = &[
@@ -25,6 +31,12 @@ pub static FORMATS: &[&Format] = &[
     &isz::ISZ,
     &dax::DAX,
     &jso::JSO,
+    &gz::GZ,
+    &zip::ZIP,
+    &chd::CHD,
+    &cue::CUE,
+    &ecm::ECM,
+    &gcz::GCZ,
     &iso::ISO,
 ];
 

@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     Error, ErrorKind, Result,
-    catalog::{self, Catalog, Directory, Item, Listing},
+    catalog::{self, Catalog, Directory, Entry, Item, Listing},
     image::{Ahead, Plain},
 };
 
@@ -30,10 +30,12 @@ mod xattrs;
 pub use crate::{catalog::Naming, files::Tracks};
 use handles::{Handles, Snapshot};
 use idle::Idle;
-use inodes::{Inodes, Node};
+use inodes::Inodes;
 use opened::{OpenHandle, OpenedFile};
 pub use shared::SharedFile;
 use stats::Counters;
+/// Reading this extended attribute of the root is as [`Filesystem::rescan`].
+pub const RESCAN: &str = xattrs::RESCAN;
 pub use types::{Attributes, DirectoryEntry, Ino, Kind, OpenFile, Options, ROOT, Seek, Space};
 
 /// How long an image is kept open after its last close. A disk below it can be unmounted, and the space of a deleted
@@ -94,7 +96,7 @@ impl Filesystem {
     /// cannot be read.
     pub fn lookup(&self, parent: Ino, name: &OsStr) -> Result<Attributes> {
         let directory = self.directory(parent)?;
-        let listing = self.catalog.list(&directory)?;
+        let listing = self.list(&directory)?;
         let index = listing.find(name).ok_or_else(no_such_name)?;
         let found = Found {
             directory,
@@ -114,11 +116,10 @@ impl Filesystem {
         if ino == ROOT && !self.options.root_is_file {
             return self.attributes_of_top();
         }
-        let node = self.inodes.node(ino)?;
-        let found = self.find(&node);
+        let found = self.find(ino);
         match found.and_then(|found| self.attributes_of(ino, &found)) {
-            Err(err) if err.kind() == ErrorKind::NotFound || node.check_named().is_err() => {
-                let open = || node.with_state(|state| state.open.upgrade());
+            Err(err) if err.kind() == ErrorKind::NotFound || self.check_named(ino).is_err() => {
+                let open = || self.inodes.with_state(ino, |state| state.open.upgrade());
                 // What was closed is let go with its name.
                 open().inspect(|open| self.idle.drop_file(open));
                 open().map_or(Err(err), |open| Ok(open.attributes().clone()))
@@ -132,11 +133,11 @@ impl Filesystem {
     /// # Errors
     /// `NotFound` when the inode is no link, `Io` when it cannot be read.
     pub fn read_link(&self, ino: Ino) -> Result<OsString> {
-        let found = self.find(&*self.inodes.node(ino)?)?;
+        let found = self.find(ino)?;
         match found.item() {
-            Item::Link(path) => std::fs::read_link(path)
+            Item::Link(path) => std::fs::read_link(&path)
                 .map(PathBuf::into_os_string)
-                .map_err(|e| Error::io(e, "cannot read the link").in_file(path)),
+                .map_err(|e| Error::io(e, "cannot read the link").in_file(&path)),
             _ => Err(Error::new(ErrorKind::NotFound, "this is no symbolic link")),
         }
     }
@@ -180,7 +181,7 @@ impl Filesystem {
         Ok(self.directories.insert(Snapshot {
             ino,
             parent: self.inodes.parent_of(ino),
-            listing: self.catalog.list(&directory)?,
+            listing: self.list(&directory)?,
         }))
     }
 
@@ -251,25 +252,45 @@ struct Found {
 }
 
 impl Found {
-    fn name(&self) -> &Arc<OsStr> {
-        &self.listing.entries()[self.index].name
+    fn name(&self) -> &OsStr {
+        self.entry().name
     }
 
-    fn item(&self) -> &Item {
-        &self.listing.entries()[self.index].item
+    fn item(&self) -> Item<'_> {
+        self.entry().item
+    }
+
+    fn entry(&self) -> Entry<'_> {
+        let entry = self.listing.entry(self.index);
+        entry.expect("the name was found in this listing")
     }
 }
 
 impl Filesystem {
-    fn find(&self, node: &Node) -> Result<Found> {
-        node.check_named()?;
-        let listing = self.catalog.list(&node.directory)?;
-        let index = match node.ino {
+    fn list(&self, directory: &Directory) -> Result<Arc<Listing>> {
+        self.with_room(|| self.catalog.list(directory))
+    }
+
+    /// Does what opens files. When there are too many, it lets go of those that nobody has open, and tries again.
+    fn with_room<T>(&self, open: impl Fn() -> Result<T>) -> Result<T> {
+        match open() {
+            Err(err) if matches!(err.os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
+                self.idle.clear();
+                open()
+            }
+            result => result,
+        }
+    }
+
+    fn find(&self, ino: Ino) -> Result<Found> {
+        let (directory, name) = self.inodes.place_of(ino)?;
+        let listing = self.list(&directory)?;
+        let index = match ino {
             ROOT => listing.main(),
-            _ => listing.find(&node.name),
+            _ => listing.find(&name),
         };
         Ok(Found {
-            directory: Arc::clone(&node.directory),
+            directory,
             index: index.ok_or_else(no_such_name)?,
             listing,
         })
@@ -279,15 +300,14 @@ impl Filesystem {
         if ino == ROOT && !self.options.root_is_file {
             return Ok(Arc::clone(&self.top));
         }
-        let node = self.inodes.node(ino)?;
-        let found = self.find(&node)?;
+        let found = self.find(ino)?;
         let Item::Directory(places) = found.item() else {
             return Err(Error::new(ErrorKind::NotADirectory, "this is no directory"));
         };
-        Ok(node.with_state(|state| match &state.below {
+        Ok(self.inodes.with_state(ino, |state| match &state.below {
             Some(below) if below.is_made_of(places) => Arc::clone(below),
             _ => {
-                let below = Arc::new(Directory::of(places.clone()));
+                let below = Arc::new(Directory::of(places.to_vec()));
                 Arc::clone(state.below.insert(below))
             }
         }))

@@ -129,7 +129,7 @@ impl Image {
     /// Number of bytes in the file or files it comes from.
     #[must_use]
     pub fn stored_size(&self) -> u64 {
-        self.source.len()
+        self.source.stored_len()
     }
 
     /// Fills `buf` with stored bytes from `at` on, as they are in the file or files.

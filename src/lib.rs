@@ -22,8 +22,10 @@ pub mod image;
 pub mod map;
 pub mod output;
 pub mod pack;
+pub mod sector;
 pub mod source;
 pub mod stream;
+pub mod unfold;
 pub mod verify;
 pub mod volume;
 

@@ -4,6 +4,8 @@ use std::{fmt, ops::Range};
 
 use crate::{Error, Result, codec::Codec};
 
+pub mod disc;
+
 /// The largest block that any format may have, in bytes.
 ///
 /// A block is decoded whole, so this bounds what one read can cost. The largest seen in files is 4 MiB (ISZ).
@@ -138,6 +140,13 @@ impl AsStored {
     #[must_use]
     pub fn new(size: u64) -> Self {
         Self::from(0, size)
+    }
+
+    /// The first `size` bytes of a source that are best read in blocks of this size.
+    #[must_use]
+    pub fn in_blocks(size: u64, block_size: u32) -> Self {
+        let geometry = Geometry::Uniform { size, block_size };
+        Self { geometry, at: 0 }
     }
 
     /// `size` bytes of a source, from `at` on. They lie inside it.

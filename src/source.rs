@@ -5,7 +5,7 @@ use std::{
     fmt,
     fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::{FileExt, OpenOptionsExt},
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -31,6 +31,16 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// # Errors
     /// `Io` when the bytes cannot be read, or do not exist.
     fn read_exact_at(&self, buf: &mut [u8], at: u64) -> Result<()>;
+
+    /// Numbers that are others when the bytes are: device, inode and time of a file; `None` where there are none.
+    fn identity(&self) -> Option<[i128; 3]> {
+        None
+    }
+
+    /// The bytes on the disk that it comes from, where it is decoded itself.
+    fn stored_len(&self) -> u64 {
+        self.len()
+    }
 }
 
 /// The `N` bytes at `at`, for headers.
@@ -49,11 +59,29 @@ pub fn read_array<const N: usize>(source: &dyn Source, at: u64, what: &str) -> R
     Ok(bytes)
 }
 
-/// A regular file on disk, opened read-only.
+/// A regular file on disk, opened read-only, in the state that it had then.
 #[derive(Debug)]
 pub struct FileSource {
     file: File,
+    /// Device and inode.
+    id: (u64, u64),
+    state: State,
+}
+
+/// What changes when a file's content does. Not the time of its inode, which changes with its name as well.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct State {
     len: u64,
+    mtime: (i64, i64),
+}
+
+impl State {
+    fn of(metadata: &fs::Metadata) -> Self {
+        Self {
+            len: metadata.len(),
+            mtime: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
 }
 
 impl FileSource {
@@ -91,20 +119,42 @@ impl FileSource {
         }
         Ok(Self {
             file,
-            len: metadata.len(),
+            id: (metadata.dev(), metadata.ino()),
+            state: State::of(&metadata),
         })
+    }
+
+    /// Fails when the file was written to, or cut, since it was opened: its index and what was read before belong to
+    /// another content. Asked after each read, since a write changes the time before it changes bytes.
+    fn check_unchanged(&self) -> Result<()> {
+        let metadata = self.file.metadata();
+        let now = metadata.map_err(|e| Error::io(e, "cannot inspect the file"))?;
+        if State::of(&now) == self.state {
+            return Ok(());
+        }
+        let stale = io::Error::from_raw_os_error(libc::ESTALE);
+        Err(Error::io(
+            stale,
+            "the file was written to after it was opened",
+        ))
     }
 }
 
 impl Source for FileSource {
     fn len(&self) -> u64 {
-        self.len
+        self.state.len
     }
 
     fn read_exact_at(&self, buf: &mut [u8], at: u64) -> Result<()> {
-        self.file
-            .read_exact_at(buf, at)
-            .map_err(|e| Error::io(e, format!("cannot read {} bytes at {at}", buf.len())))
+        let read = self.file.read_exact_at(buf, at);
+        self.check_unchanged()?;
+        read.map_err(|e| Error::io(e, format!("cannot read {} bytes at {at}", buf.len())))
+    }
+
+    fn identity(&self) -> Option<[i128; 3]> {
+        let (seconds, nanos) = self.state.mtime;
+        let mtime = i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+        Some([self.id.0.into(), self.id.1.into(), mtime])
     }
 }
 
@@ -133,7 +183,16 @@ pub trait Siblings: fmt::Debug {
     /// # Errors
     /// `Io` when the folder or the file cannot be read.
     fn find(&self, name: &OsStr) -> Result<Option<Arc<dyn Source>>>;
+
+    /// The names of the files, for formats that know another file by its content. No more than [`MOST_NAMES`].
+    ///
+    /// # Errors
+    /// `Io` when the folder cannot be read, `LimitExceeded` when it holds more.
+    fn names(&self) -> Result<Vec<OsString>>;
 }
+
+/// The most names of a folder that are looked through.
+pub const MOST_NAMES: usize = 1 << 16;
 
 /// No siblings: for images in memory.
 #[derive(Clone, Copy, Debug)]
@@ -142,6 +201,10 @@ pub struct NoSiblings;
 impl Siblings for NoSiblings {
     fn find(&self, _name: &OsStr) -> Result<Option<Arc<dyn Source>>> {
         Ok(None)
+    }
+
+    fn names(&self) -> Result<Vec<OsString>> {
+        Ok(Vec::new())
     }
 }
 
@@ -182,6 +245,23 @@ impl Siblings for Folder {
             None => Ok(None),
         }
     }
+
+    fn names(&self) -> Result<Vec<OsString>> {
+        let cannot = |e| Error::io(e, "cannot list the folder").in_file(&self.0);
+        let entries = fs::read_dir(&self.0).map_err(cannot)?;
+        let names = entries
+            .take(MOST_NAMES + 1)
+            .map(|entry| Ok(entry?.file_name()));
+        let names = names.collect::<io::Result<Vec<_>>>().map_err(cannot)?;
+        if names.len() > MOST_NAMES {
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                format!("the folder holds more than {MOST_NAMES} files"),
+            )
+            .in_file(&self.0));
+        }
+        Ok(names)
+    }
 }
 
 #[cfg(test)]
@@ -205,6 +285,34 @@ mod tests {
             err.to_string()
                 .ends_with("this is a pipe or a device, not an image")
         );
+    }
+
+    #[test]
+    fn a_file_that_was_written_to_is_stale_and_one_that_was_renamed_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.cso");
+        let put = |bytes: &[u8], second: u64| {
+            fs::write(&path, bytes).unwrap();
+            let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(second);
+            let file = File::options().write(true).open(&path).unwrap();
+            file.set_modified(time).unwrap();
+        };
+        let is_stale = |source: &FileSource| {
+            let read = source.read_exact_at(&mut [0; 2], 0);
+            read.is_err_and(|err| err.os_error() == Some(libc::ESTALE))
+        };
+        put(b"old", 1);
+        let source = FileSource::open(&path).unwrap();
+        fs::rename(&path, dir.path().join("y.cso")).unwrap();
+        fs::remove_file(dir.path().join("y.cso")).unwrap();
+        assert!(!is_stale(&source));
+        for (bytes, second) in [(&b"new"[..], 2), (b"longer", 1), (b"", 1)] {
+            put(b"old", 1);
+            let source = FileSource::open(&path).unwrap();
+            assert!(!is_stale(&source));
+            put(bytes, second);
+            assert!(is_stale(&source), "{bytes:?}");
+        }
     }
 
     #[test]

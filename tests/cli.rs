@@ -245,6 +245,7 @@ fn info_tells_people_and_programs() {
     let expected = serde_json::json!([{
         "file": good, "format": "iso", "variant": "plain", "size": 100_000, "stored_size": 100_000, "ratio": 1.0,
         "block_size": 65536, "blocks": 2, "codecs": {"stored": 2}, "label": "GOOD_DISC", "parts": [],
+        "files": [],
         "encryption": null, "checksums": [], "notes": [],
     }]);
     assert_eq!(json, expected);

@@ -90,11 +90,16 @@ fn a_library_is_extracted_under_the_names_of_a_mount() {
     assert_eq!(
         names(&out),
         [
+            "Almanac.iso",
+            "Handbook.iso",
+            "Cube.iso",
             "Odd Game.iso",
             "PSP Demos",
+            "Pinball.bin",
             "Puzzle.iso",
             "Quest (Disc 1).iso",
             "Racer.iso",
+            "Rally.iso",
             "Saga.iso",
             "Secret.iso",
             "Workbench.iso"

@@ -11,6 +11,7 @@ use std::{
 /// The floor of each room, from the ground up. A room is a top-level module and everything below it.
 const FLOORS: &[(&str, u8)] = &[
     ("error", 0),
+    ("sector", 1),
     ("source", 1),
     ("codec", 1),
     ("cache", 1),
@@ -19,9 +20,9 @@ const FLOORS: &[(&str, u8)] = &[
     ("files", 2),
     ("map", 2),
     ("pack", 2),
+    ("unfold", 2),
     ("format", 3),
     ("image", 4),
-    ("disc", 5),
     ("stream", 5),
     ("volume", 5),
     ("catalog", 6),

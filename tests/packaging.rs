@@ -66,16 +66,16 @@ fn every_line_of_the_fstab_example_mounts() {
     let lines = example.lines().filter(|line| line.starts_with('/'));
     let mut tried = 0;
     for line in lines.filter(|line| !line.contains(" fuse.plainiso ")) {
-        let line = line.replace("/srv", srv);
-        let target = Target(line.split_whitespace().nth(1).unwrap().into());
-        fs::write(&fstab, format!("{line}\n")).unwrap();
+        let entry = line.replace("/srv", srv);
+        let target = Target(entry.split_whitespace().nth(1).unwrap().into());
+        fs::write(&fstab, format!("{entry}\n")).unwrap();
         succeed(Command::new("mount").arg("-T").arg(&fstab).arg(&target.0));
         let shown = if target.0.ends_with("plain") {
             target.0.join("Game.iso")
         } else {
             target.0.clone()
         };
-        assert_eq!(fs::metadata(shown).unwrap().len(), 575_488, "{line}");
+        assert_eq!(fs::metadata(shown).unwrap().len(), 575_488, "{entry}");
         succeed(Command::new("umount").arg(&target.0));
         tried += 1;
     }

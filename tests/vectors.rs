@@ -152,3 +152,27 @@ fn one_folder_each(good: &[Good]) -> tempfile::TempDir {
     }
     copies
 }
+
+/// 1.4 GB of plain bytes, most of them zeroes: read in pieces.
+#[test]
+fn a_whole_gamecube_disc_in_gcz_decodes_to_its_hash() {
+    use sha2::{Digest, Sha256};
+    let Some(vectors) = vectors() else { return };
+    let image = open(&vectors.join("others/gcwii/gc_zero.gcz")).unwrap();
+    assert_eq!(image.size(), 1_459_978_240);
+    let mut hash = Sha256::new();
+    let (mut piece, mut at) = (vec![0; 4 << 20], 0);
+    while at < image.size() {
+        let n = image.read_at(&mut piece, at).unwrap();
+        assert!(n > 0, "nothing to read at {at}");
+        hash.update(&piece[..n]);
+        at += n as u64;
+    }
+    let expected = "84cf7f49268ed261413c0708b8e228508381ccd589dc58fe2239496046967ce0";
+    let found: String = hash
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!(found, expected);
+}

@@ -3,36 +3,45 @@
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
-use super::{Place, Reported, stat::Stat};
+use super::{Place, Reported, rows::Rows, stat::Stat};
 use crate::{
     Error, ErrorKind, Result,
     cache::BlockCache,
     files::{Content, Listed, Tracks},
-    format::{self, Format, OpenOptions, PartOf, Password},
+    format::{self, FORMATS, Format, OpenOptions, PartOf, Password},
     image::Image,
     source::{FileSource, Folder, Source},
 };
 
 /// A file of the library, or several that are one image.
-#[derive(Debug)]
-pub struct StoredFile {
-    pub(super) folder: Arc<Place>,
-    /// Relative to `folder`, or absolute.
-    pub(super) stored: Arc<OsStr>,
-    /// Only for files whose content matters, which keeps the others small.
-    pub(super) candidate: Option<Box<Candidate>>,
+#[derive(Clone, Copy, Debug)]
+pub struct StoredFile<'l> {
+    pub(super) folder: &'l Place,
+    /// The name, relative to `folder` or absolute, is this,
+    pub(super) shared: &'l OsStr,
+    /// and then this.
+    pub(super) rest: &'l OsStr,
+    pub(super) rows: &'l Rows,
+    /// Of a file whose content matters: why, and where the listing keeps what is known of it.
+    pub(super) candidate: Option<(Interest, u32)>,
 }
 
 /// A file whose content matters.
 #[derive(Debug)]
 pub(super) struct Candidate {
     pub(super) interest: Interest,
+    pub(super) known: Known,
+    pub(super) extra: Option<Box<Extra>>,
+}
+
+/// What few images have.
+#[derive(Debug)]
+pub(super) struct Extra {
     /// The later files of a set, relative to the folder or absolute.
     pub(super) parts: Vec<PathBuf>,
-    pub(super) known: Mutex<Known>,
     /// How the stored bytes are shared out, when it is one of several plain files.
     pub(super) share: Option<Share>,
 }
@@ -82,6 +91,8 @@ pub enum Probe {
 /// What a stored file is: one plain file, or several.
 pub(super) enum Probed {
     One(Probe),
+    /// What stands for a file that the system did not let us read. It is tried again at each look.
+    Unread(Probe),
     Several(&'static Format, Listed),
 }
 
@@ -115,28 +126,88 @@ impl Interest {
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) fingerprint: u64,
-    pub(super) probe: Probe,
+    kept: Kept,
 }
 
-impl StoredFile {
+/// A probe, packed: there is one for each image of a library.
+#[derive(Clone, Debug)]
+enum Kept {
+    PassThrough,
+    Fault,
+    /// One that is whole. The format is its position in [`FORMATS`].
+    Image {
+        format: u8,
+        file: u32,
+        size: u64,
+    },
+    Other(Arc<Probe>),
+}
+
+impl Known {
+    pub(super) fn new(fingerprint: u64, probe: Probe) -> Self {
+        let kept = match probe {
+            Probe::PassThrough => Kept::PassThrough,
+            Probe::Fault => Kept::Fault,
+            probe => Kept::image(&probe).unwrap_or_else(|| Kept::Other(Arc::new(probe))),
+        };
+        Self { fingerprint, kept }
+    }
+
+    pub(super) fn probe(&self) -> Probe {
+        match &self.kept {
+            Kept::PassThrough => Probe::PassThrough,
+            Kept::Fault => Probe::Fault,
+            Kept::Image { format, file, size } => Probe::Image {
+                format: FORMATS[usize::from(*format)],
+                size: *size,
+                part: PartOf::Whole,
+                file: *file,
+            },
+            Kept::Other(probe) => Probe::clone(probe),
+        }
+    }
+}
+
+impl Kept {
+    fn image(probe: &Probe) -> Option<Self> {
+        let Probe::Image {
+            format,
+            size,
+            part: PartOf::Whole,
+            file,
+        } = *probe
+        else {
+            return None;
+        };
+        let mut formats = FORMATS.iter();
+        let at = formats.position(|known| std::ptr::eq(*known, format))?;
+        Some(Self::Image {
+            format: u8::try_from(at).ok()?,
+            file,
+            size,
+        })
+    }
+}
+
+impl StoredFile<'_> {
     /// Where it is on disk; of a set, the first file.
     #[must_use]
     pub fn path(&self) -> PathBuf {
-        self.folder.path().join(&*self.stored)
+        let mut stored = self.shared.to_os_string();
+        stored.push(self.rest);
+        self.folder.path().join(stored)
     }
 
     /// Whether it is one of several plain files that come from one stored file.
     #[must_use]
     pub fn is_one_of_several(&self) -> bool {
-        let candidate = self.candidate.as_ref();
-        candidate.is_some_and(|candidate| candidate.share.is_some())
+        self.extra().is_some_and(|extra| extra.share.is_some())
     }
 
     /// Whether it is the plain file that stands for all of its stored one.
     pub(super) fn is_main(&self) -> bool {
-        let candidate = self.candidate.as_ref();
-        candidate.is_some_and(|candidate| {
-            matches!(candidate.known().probe, Probe::Image { file: 0, .. })
+        self.candidate.is_some_and(|(_, at)| {
+            matches!(self.rows.known_of(at).probe(), Probe::Image { file: 0, .. })
         })
     }
 
@@ -144,6 +215,10 @@ impl StoredFile {
     #[must_use]
     pub fn bears_an_image(&self) -> bool {
         self.candidate.is_some()
+    }
+
+    fn extra(&self) -> Option<&Extra> {
+        self.rows.extra_of(self.candidate?.1)
     }
 
     /// Its state, and whether its part in the naming of its folder changed since it was listed.
@@ -155,31 +230,33 @@ impl StoredFile {
             first_fingerprint: first.fingerprint,
             probe: Probe::PassThrough,
         };
-        let Some(candidate) = &self.candidate else {
+        let Some((interest, at)) = self.candidate else {
             return Ok((seen, false));
         };
-        let before = candidate.known().clone();
-        for part in &candidate.parts {
+        let before = self.rows.known_of(at);
+        let parts = self.extra().map_or(&[][..], |extra| &extra.parts);
+        for part in parts {
             if let Ok(part) = Stat::of_file(&self.folder.path().join(part)) {
                 seen.stat = seen.stat.and(&part);
             }
         }
-        if let Some(share) = candidate.share {
+        if let Some(share) = self.extra().and_then(|extra| extra.share) {
             // Its neighbours may have changed with it: all are listed anew.
             let changed = before.fingerprint != seen.stat.fingerprint;
             seen.stat = share.of(seen.stat);
-            seen.probe = before.probe;
+            seen.probe = before.probe();
             return Ok((seen, changed));
         }
-        seen.probe = before.probe.clone();
+        seen.probe = before.probe();
+        let mut is_several = false;
         if before.fingerprint != first.fingerprint {
-            seen.probe = Probe::of(&path, candidate.interest, first.fingerprint, reported);
-            *candidate.known() = Known {
-                fingerprint: first.fingerprint,
-                probe: seen.probe.clone(),
-            };
+            let known = Known::of(&path, interest, first.fingerprint, reported);
+            is_several = known.is_none();
+            let known = known.unwrap_or_else(|| Known::new(Known::NEVER, Probe::Fault));
+            seen.probe = known.probe();
+            self.rows.learn(at, known);
         }
-        let role_changed = before.probe.role() != seen.probe.role();
+        let role_changed = is_several || before.probe().role() != seen.probe.role();
         Ok((seen, role_changed))
     }
 }
@@ -200,28 +277,24 @@ impl Share {
     }
 }
 
-impl Candidate {
-    /// The lock is held to copy or change what is known, never during I/O.
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+impl Known {
+    /// Of a file that was never looked at, or not with success: no file's state has this fingerprint but by chance.
+    pub(super) const NEVER: u64 = 0;
+
+    /// Reads the header of a file. A fault is reported once for each `fingerprint`. `None` of what became several
+    /// plain files: then its folder has to be listed anew.
+    fn of(path: &Path, interest: Interest, fingerprint: u64, reported: &Reported) -> Option<Self> {
+        let (fingerprint, probe) =
+            match Probed::of(path, interest, fingerprint, reported, Tracks::Both) {
+                Probed::One(probe) => (fingerprint, probe),
+                Probed::Unread(probe) => (Self::NEVER, probe),
+                Probed::Several(..) => return None,
+            };
+        Some(Self::new(fingerprint, probe))
     }
 }
 
 impl Probe {
-    /// Reads the header of a file that is one plain file. A fault is reported once for each `fingerprint`.
-    pub(super) fn of(
-        path: &Path,
-        interest: Interest,
-        fingerprint: u64,
-        reported: &Reported,
-    ) -> Self {
-        match Probed::of(path, interest, fingerprint, reported, Tracks::Both) {
-            Probed::One(probe) => probe,
-            // It is listed anew before anybody reads it.
-            Probed::Several(..) => Self::Fault,
-        }
-    }
-
     /// Opens what was seen at `path`; what is passed through too, as an image.
     ///
     /// # Errors
@@ -268,11 +341,17 @@ impl Probed {
                 Self::One(Probe::PassThrough)
             }
             Err(err) => {
+                let is_of_the_system = err.os_error().is_some();
                 reported.fault(path, fingerprint, &err.in_file(path));
-                Self::One(match interest {
+                let probe = match interest {
                     Interest::PlainName | Interest::PassesThrough => Probe::PassThrough,
                     _ => Probe::Fault,
-                })
+                };
+                if is_of_the_system {
+                    Self::Unread(probe)
+                } else {
+                    Self::One(probe)
+                }
             }
         }
     }

@@ -4,17 +4,19 @@ use std::{
     ffi::{OsStr, OsString},
     fs::{self, DirEntry, Metadata},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 mod sets;
 mod several;
 
 use super::{
-    Catalog, Directory, Entry, Item, Place, Probe, StoredFile,
-    known::{Candidate, Interest, Known, Probed},
+    Catalog, Directory, Place, Probe,
+    known::{Candidate, Extra, Interest, Known, Probed},
     names::{self, Role, SetKey},
+    passing::passing,
     refused,
+    rows::{Line, Thing},
     stat::Stat,
 };
 use crate::{
@@ -25,15 +27,15 @@ use sets::{Sets, beside};
 use several::{OneOf, Several};
 
 /// What a directory shows, sorted by name: its folders in their order, where the first with a name wins.
-pub(super) fn entries(catalog: &Catalog, directory: &Directory) -> Result<Vec<Entry>> {
-    let mut entries = named_files(catalog, &directory.files);
+pub(super) fn lines(catalog: &Catalog, directory: &Directory) -> Result<Vec<Line>> {
+    let mut lines = passing(named_files(catalog, &directory.files));
     let mut readable = !directory.files.is_empty() || directory.places.is_empty();
     let mut refusal = None;
     for place in &directory.places {
         match folder(catalog, place) {
             Ok(more) => {
                 readable = true;
-                entries.extend(more);
+                lines.extend(more);
             }
             Err(err) => refusal = Some(err),
         }
@@ -44,17 +46,16 @@ pub(super) fn entries(catalog: &Catalog, directory: &Directory) -> Result<Vec<En
         None => {}
     }
     // The sort is stable, so that the first source stays the first.
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
-    entries.dedup_by(|later, first| later.name == first.name && merge(catalog, first, later));
-    entries.shrink_to_fit();
-    Ok(entries)
+    lines.sort_by(|a, b| a.name.cmp(&b.name));
+    lines.dedup_by(|later, first| later.name == first.name && merge(catalog, first, later));
+    Ok(lines)
 }
 
-/// Adds an entry to one of the same name, or says why not. Always true: it is merged.
-fn merge(catalog: &Catalog, first: &mut Entry, later: &mut Entry) -> bool {
-    match (&mut first.item, &mut later.item) {
-        (Item::Directory(places), Item::Directory(more)) => places.append(more),
-        (winner, loser) => report_hidden(catalog, &winner.path(), &loser.path()),
+/// Adds a line to one of the same name, or says why not. Always true: it is merged.
+fn merge(catalog: &Catalog, first: &mut Line, later: &mut Line) -> bool {
+    match (&mut first.thing, &mut later.thing) {
+        (Thing::Directory(places), Thing::Directory(more)) => places.append(more),
+        _ => report_hidden(catalog, &first.path(), &later.path()),
     }
     true
 }
@@ -69,8 +70,8 @@ fn report_hidden(catalog: &Catalog, winner: &Path, loser: &Path) {
 struct Found {
     /// Its name on disk.
     name: OsString,
-    /// Where it is: its name, or an absolute path.
-    stored: OsString,
+    /// Where it is, if not under its name in the folder.
+    elsewhere: Option<PathBuf>,
     kind: FoundKind,
 }
 
@@ -84,9 +85,9 @@ enum FoundKind {
     OneOf(OneOf),
 }
 
-fn folder(catalog: &Catalog, place: &Arc<Place>) -> Result<Vec<Entry>> {
+fn folder(catalog: &Catalog, place: &Arc<Place>) -> Result<Vec<Line>> {
     let cannot = |e| refused(e, &place.path, "cannot list the folder");
-    let mut found = Vec::new();
+    let mut found = passing([]);
     for entry in fs::read_dir(&place.path).map_err(cannot)? {
         found.extend(classify(catalog, place, &entry.map_err(cannot)?));
     }
@@ -97,12 +98,12 @@ fn folder(catalog: &Catalog, place: &Arc<Place>) -> Result<Vec<Entry>> {
 
 /// Files that the user named one by one. They are shown whether they are there or not; of two with the same name
 /// in different folders, the first.
-fn named_files(catalog: &Catalog, files: &[PathBuf]) -> Vec<Entry> {
+fn named_files(catalog: &Catalog, files: &[PathBuf]) -> Vec<Line> {
     let mut found: Vec<Found> = Vec::new();
     for path in files {
         let name = path.file_name().unwrap_or(path.as_os_str());
         if let Some(winner) = found.iter().find(|found| found.name == name) {
-            report_hidden(catalog, Path::new(&winner.stored), path);
+            report_hidden(catalog, Path::new(winner.stored()), path);
             continue;
         }
         let interest = match Interest::of_name(name) {
@@ -111,7 +112,7 @@ fn named_files(catalog: &Catalog, files: &[PathBuf]) -> Vec<Entry> {
         };
         found.push(Found {
             name: name.to_os_string(),
-            stored: path.clone().into_os_string(),
+            elsewhere: Some(path.clone()),
             kind: probe(catalog, path, interest),
         });
     }
@@ -128,27 +129,27 @@ fn classify(catalog: &Catalog, place: &Arc<Place>, entry: &DirEntry) -> Option<F
     let name = entry.file_name();
     let path = entry.path();
     let kind = entry.file_type().ok()?;
-    let found = |stored, kind| {
+    let found = |elsewhere, kind| {
         Some(Found {
             name: name.clone(),
-            stored,
+            elsewhere,
             kind,
         })
     };
     if kind.is_dir() {
         let metadata = entry.metadata().ok()?;
         let below = Place::new(path, &metadata, Some(Arc::clone(place)));
-        return found(name.clone(), FoundKind::Directory(Arc::new(below)));
+        return found(None, FoundKind::Directory(Arc::new(below)));
     }
     if kind.is_symlink() {
         let (stored, kind) = follow(catalog, place, &path).unwrap_or((path, FoundKind::Link));
-        return found(stored.into_os_string(), kind);
+        return found(Some(stored), kind);
     }
     if !kind.is_file() {
         return None;
     }
     let interest = Interest::of_name(&name);
-    found(name.clone(), probe(catalog, &path, interest))
+    found(None, probe(catalog, &path, interest))
 }
 
 /// What a symbolic link is shown as, when not as a link: the file or folder that it leads to.
@@ -192,15 +193,12 @@ fn probe(catalog: &Catalog, path: &Path, interest: Interest) -> FoundKind {
         _ => Stat::of_file(path).ok(),
     };
     let Some(Stat { fingerprint, .. }) = stat else {
-        let known = Known {
-            fingerprint: 0,
-            probe: Probe::PassThrough,
-        };
-        return FoundKind::File(interest, known);
+        return FoundKind::File(interest, Known::new(0, Probe::PassThrough));
     };
     let tracks = catalog.options.tracks;
     match Probed::of(path, interest, fingerprint, &catalog.reported, tracks) {
-        Probed::One(probe) => FoundKind::File(interest, Known { fingerprint, probe }),
+        Probed::One(probe) => FoundKind::File(interest, Known::new(fingerprint, probe)),
+        Probed::Unread(probe) => FoundKind::File(interest, Known::new(Known::NEVER, probe)),
         Probed::Several(format, listed) => FoundKind::Several(Arc::new(Several {
             interest,
             format,
@@ -210,38 +208,46 @@ fn probe(catalog: &Catalog, path: &Path, interest: Interest) -> FoundKind {
 }
 
 /// Hides what is not shown, and names the rest.
-fn show(catalog: &Catalog, place: &Arc<Place>, found: Vec<Found>) -> Vec<Entry> {
+fn show(catalog: &Catalog, place: &Arc<Place>, found: Vec<Found>) -> Vec<Line> {
     let sets = Sets::of(&found);
     let images_only = catalog.options.images_only;
-    let shown: Vec<Found> = found
-        .into_iter()
-        .filter(|found| !sets.hides(found))
-        .flat_map(several::apart)
-        .filter(|found| !(images_only && found.is_other()))
-        .collect();
-    let stored: Vec<(&OsStr, Role<'_>)> = shown
+    let mut shown = found;
+    shown.retain(|found| !sets.hides(found));
+    several::take_apart(&mut shown);
+    shown.retain(|found| !(images_only && found.is_other()));
+    let roles = shown
         .iter()
-        .map(|found| (found.name.as_os_str(), found.role()))
-        .collect();
+        .map(|found| (found.name.as_os_str(), found.role()));
+    let stored: Vec<(&OsStr, Role<'_>)> = passing(roles);
     let names = names::shown(&stored, catalog.options.naming);
     let texts = several::texts(&shown, &names);
-    let entries = names.into_iter().zip(texts).zip(shown);
-    entries
-        .map(|((name, text), found)| found.into_entry(name, text, place, &sets))
-        .collect()
+    let all = names.into_iter().zip(texts).zip(shown);
+    passing(all.map(|((name, text), found)| found.into_line(name, text, place, &sets)))
 }
 
 impl Found {
-    fn probe(&self) -> Option<&Probe> {
+    /// Where it is: its name, or an absolute path.
+    fn stored(&self) -> &OsStr {
+        let elsewhere = self.elsewhere.as_ref();
+        elsewhere.map_or(&self.name, |path| path.as_os_str())
+    }
+
+    fn probe(&self) -> Option<Probe> {
         match &self.kind {
-            FoundKind::File(_, known) => Some(&known.probe),
+            FoundKind::File(_, known) => Some(known.probe()),
+            _ => None,
+        }
+    }
+
+    fn several(&self) -> Option<&Arc<Several>> {
+        match &self.kind {
+            FoundKind::Several(several) => Some(several),
             _ => None,
         }
     }
 
     fn is_image(&self) -> bool {
-        matches!(self.probe(), Some(Probe::Image { .. } | Probe::Fault))
-            || matches!(self.kind, FoundKind::Several(..))
+        matches!(self.probe(), Some(Probe::Image { .. } | Probe::Fault)) || self.several().is_some()
     }
 
     /// Whether it has no place in a mount that shows images only.
@@ -250,7 +256,7 @@ impl Found {
             FoundKind::Directory(_) | FoundKind::Several(_) => false,
             FoundKind::Link => extension_of(&self.name) != "iso",
             FoundKind::File(Interest::PassesThrough, known) => {
-                matches!(known.probe, Probe::PassThrough)
+                matches!(known.probe(), Probe::PassThrough)
             }
             FoundKind::File(interest, _) => *interest == Interest::Nothing,
             FoundKind::OneOf(one) => one.is_stored(),
@@ -302,51 +308,44 @@ impl Found {
         }
     }
 
-    fn into_entry(
+    fn into_line(
         self,
         name: Option<OsString>,
         text: Option<Arc<[u8]>>,
         place: &Arc<Place>,
         sets: &Sets,
-    ) -> Entry {
+    ) -> Line {
         let parts = self.first_of().and_then(|key| sets.later.get(&key));
         let parts = parts.cloned().unwrap_or_default();
-        let stored: Arc<OsStr> = self.stored.into();
-        let same = *stored == *self.name;
-        let name = match name {
-            Some(name) => name.into(),
-            None if same => Arc::clone(&stored),
-            None => self.name.into(),
+        let (name, stored) = match (name, self.elsewhere) {
+            (Some(name), None) => (name, self.name),
+            (None, None) => (self.name.clone(), self.name),
+            (name, Some(path)) => (name.unwrap_or(self.name), path.into_os_string()),
         };
-        // A stored name is left to files that are shown as stored, and to those with no room for another.
-        let same_name = *name == *stored;
-        let item = match self.kind {
-            FoundKind::Directory(below) => Item::Directory(vec![below]),
-            FoundKind::Link => Item::Link(place.path.join(&*stored)),
+        let thing = match self.kind {
+            FoundKind::Directory(below) => Thing::Directory(vec![below]),
+            FoundKind::Link => Thing::Link,
+            FoundKind::File(Interest::Nothing, _) => Thing::File(None),
             FoundKind::File(interest, known) => {
-                let candidate = (interest != Interest::Nothing).then(|| {
-                    Box::new(Candidate {
-                        interest,
-                        parts: beside(parts, &stored, &known.probe),
-                        known: Mutex::new(known),
-                        share: None,
-                    })
-                });
-                Item::File(StoredFile {
-                    folder: Arc::clone(place),
-                    stored,
-                    candidate,
-                })
+                let parts = beside(parts, &stored, &known.probe());
+                let extra = Extra { parts, share: None };
+                let extra = (!extra.parts.is_empty()).then(|| Box::new(extra));
+                Thing::File(Some(Candidate {
+                    interest,
+                    known,
+                    extra,
+                }))
             }
-            FoundKind::OneOf(one) => Item::File(StoredFile {
-                candidate: one
-                    .candidate(place.path(), &stored, text)
-                    .filter(|_| !same_name),
-                folder: Arc::clone(place),
-                stored,
-            }),
+            // A stored name is left to files that are shown as stored, and to those with no room for another.
+            FoundKind::OneOf(_) if name == stored => Thing::File(None),
+            FoundKind::OneOf(one) => Thing::File(one.candidate(place.path(), &stored, text)),
             FoundKind::Several(_) => unreachable!("they were taken apart"),
         };
-        Entry { name, item }
+        Line {
+            name,
+            stored,
+            folder: Arc::clone(place),
+            thing,
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::{
     path::Path,
 };
 
+use super::passing::passing;
 use crate::{
     files::PlainName,
     format::{self, FORMATS, extension_of},
@@ -54,13 +55,10 @@ pub(super) fn shown(stored: &[(&OsStr, Role<'_>)], naming: Naming) -> Vec<Option
     // By the stored name, so that all plain files of a stored one take the same step.
     let mut attempts: HashMap<&OsStr, usize> = HashMap::new();
     loop {
-        let names: Vec<Option<OsString>> = stored
-            .iter()
-            .map(|(name, role)| {
-                let attempt = attempts.get(name).copied().unwrap_or(first);
-                wish(name, *role, attempt)
-            })
-            .collect();
+        let names = passing(stored.iter().map(|(name, role)| {
+            let attempt = attempts.get(name).copied().unwrap_or(first);
+            wish(name, *role, attempt)
+        }));
         let clashes = clashes(stored, &names, &kept);
         if clashes.is_empty() {
             return names;
@@ -77,11 +75,11 @@ fn clashes<'s>(
     names: &[Option<OsString>],
     kept: &HashSet<&OsStr>,
 ) -> HashSet<&'s OsStr> {
-    let mut wishes: HashMap<&OsStr, usize> = HashMap::new();
-    for name in names.iter().flatten() {
-        *wishes.entry(name).or_default() += 1;
-    }
-    let taken = |name| kept.contains(name) || wishes.get(name).is_some_and(|&n| n > 1);
+    let mut wishes = passing(names.iter().flatten());
+    wishes.sort_unstable();
+    let twins = wishes.windows(2).filter(|pair| pair[0] == pair[1]);
+    let wished_twice: HashSet<&OsStr> = twins.map(|pair| pair[0].as_os_str()).collect();
+    let taken = |name| kept.contains(name) || wished_twice.contains(name);
     let clashes = names.iter().zip(stored).filter_map(|(name, (own, _))| {
         let name = name.as_deref()?;
         (name != *own && taken(name)).then_some(*own)

@@ -39,6 +39,8 @@ pub(super) enum Command {
     /// Unmount what plainiso mounted.
     #[command(visible_alias = "unmount")]
     Umount(UmountArguments),
+    /// Let mounts look at their sources again, at once and at everything.
+    Rescan(RescanArguments),
     /// Tell what images are: format, sizes, codecs, label, checksums.
     Info(InfoArguments),
     /// Write an image's plain bytes to stdout.
@@ -118,6 +120,13 @@ pub(super) struct UmountArguments {
     /// Detach a busy mount at once; it ends with its last user.
     #[arg(short = 'z', long)]
     pub(super) lazy: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RescanArguments {
+    /// Where it is mounted.
+    #[arg(value_name = "MOUNTPOINT", required = true)]
+    pub(super) mountpoints: Vec<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -1,6 +1,7 @@
 //! The images that a command's arguments mean: files, and what folders hold.
 
 use std::{
+    ffi::OsStr,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -9,7 +10,7 @@ use super::Tally;
 use crate::{
     Result,
     cache::BlockCache,
-    catalog::{Catalog, Directory, Entry, Item, Naming, Options, Probe, StoredFile, plain_names},
+    catalog::{Catalog, Directory, Item, Naming, Options, Probe, StoredFile, plain_names},
     files::Tracks,
     format::{PartOf, Password},
     image::Image,
@@ -106,28 +107,28 @@ impl Search<'_> {
         };
         let mut files = Vec::new();
         for entry in listing.entries() {
-            match &entry.item {
+            match entry.item {
                 Item::Directory(places) => {
-                    self.directory(&Directory::of(places.clone()), &plain.join(&*entry.name));
+                    self.directory(&Directory::of(places.to_vec()), &plain.join(entry.name));
                 }
-                Item::File(file) => files.push((entry, file)),
+                Item::File(file) => files.push((entry.name, file)),
                 Item::Link(_) => {}
             }
         }
         self.files(directory, plain, &files);
     }
 
-    fn files(&mut self, directory: &Directory, plain: &Path, files: &[(&Entry, &StoredFile)]) {
+    fn files(&mut self, directory: &Directory, plain: &Path, files: &[(&OsStr, StoredFile<'_>)]) {
         let (mut compressed, mut stored_plain) = (Vec::new(), Vec::new());
         let has_views = files.iter().any(|(_, file)| file.is_one_of_several());
-        for &(entry, file) in files {
+        for (name, file) in files {
             // A file that cannot be inspected is named when it is opened.
             let probe = self.catalog.look(directory, file).map(|seen| seen.probe);
             let probe = probe.unwrap_or(Probe::Fault);
             let is_plain = matches!(probe, Probe::PassThrough);
             let found = Found {
                 path: file.path(),
-                plain: plain.join(&*entry.name),
+                plain: plain.join(name),
                 is_plain,
                 probe,
             };

@@ -5,6 +5,8 @@ use std::{
     io::Write,
 };
 
+use rustix::process::{Resource, getrlimit, setrlimit};
+
 use super::{
     Exit, background, log as messages, password,
     plan::{Mode, Plan, Request},
@@ -36,6 +38,7 @@ pub(super) fn run(request: &Request) -> Result<Exit> {
 
 /// Mounts, says so to everyone who waits for it, and answers the kernel until the end.
 fn serve(plan: Plan, background: Option<background::Child>, ready: Option<File>) -> Result<Exit> {
+    take_descriptors();
     let (filesystem, options) = plan.into_parts();
     let filesystem = Filesystem::new(filesystem)?;
     filesystem.open_only_image()?;
@@ -53,6 +56,15 @@ fn serve(plan: Plan, background: Option<background::Child>, ready: Option<File>)
     let end = session.run();
     notify(sd_notify::NotifyState::Stopping);
     end.map(|()| Exit::SUCCESS)
+}
+
+/// Lets this process have as many files open as it may ask for: each image that is open has one, each part of a set too.
+fn take_descriptors() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(err) = setrlimit(Resource::Nofile, limit) {
+        log::debug!("cannot raise the number of open files: {err}");
+    }
 }
 
 /// Opens an inherited descriptor anew, which takes no trust in a number. The inherited one stays open until the

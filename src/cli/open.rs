@@ -68,7 +68,9 @@ fn session_folder() -> Result<PathBuf> {
     let folder = folder.canonicalize().map_err(cannot)?;
     for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
         // What is mounted or filled stays.
-        let _ = clear_dead_mount(&entry.path()).and_then(|()| Ok(fs::remove_dir(entry.path())));
+        if clear_dead_mount(&entry.path()).is_ok() {
+            let _ = fs::remove_dir(entry.path());
+        }
     }
     Ok(folder)
 }

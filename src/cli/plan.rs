@@ -87,6 +87,11 @@ impl Plan {
     pub(super) fn into_parts(self) -> (filesystem::Options, MountOptions) {
         let settings = self.settings;
         let source_name = self.sources[0].to_string_lossy().into_owned();
+        let confined_to = match (settings.unconfined, settings.follow_links) {
+            (true, _) => None,
+            (false, true) => Some(vec!["/".into()]),
+            (false, false) => Some(self.sources.iter().map(|it| around(it)).collect()),
+        };
         let session = MountOptions {
             mountpoint: self.mountpoint,
             source_name: settings.fsname.unwrap_or(source_name),
@@ -100,6 +105,7 @@ impl Plan {
             readahead: settings.readahead,
             direct_io: settings.direct_io,
             idle: settings.idle,
+            confined_to,
         };
         let filesystem = filesystem::Options {
             sources: self.sources,
@@ -116,6 +122,14 @@ impl Plan {
         };
         (filesystem, session)
     }
+}
+
+/// The folder that a source stands in. A source that is replaced, or a disk that is mounted there again, is another one
+/// for the kernel, and only what stands around it is still the same.
+fn around(source: &Path) -> PathBuf {
+    let real = source.canonicalize().unwrap_or_else(|_| source.into());
+    real.parent()
+        .map_or_else(|| real.clone(), Path::to_path_buf)
 }
 
 /// An absolute path of a source that is there and can be read.
@@ -208,9 +222,18 @@ fn check_apart(source: &Path, mountpoint: &Path) -> Result<()> {
 fn check_image(image: &Path, given: Option<Password>, mode: Mode) -> Result<Option<Password>> {
     let source = FileSource::open(image)?;
     let name = image.file_name().unwrap_or_default();
-    let (_, summary) = format::probe(&source, name).map_err(|err| err.in_file(image))?;
-    if mode != Mode::Fake && summary.part == PartOf::Whole && !summary.encrypted {
-        return Ok(given);
+    let in_file = |err: Error| err.in_file(image);
+    let format = format::detect(&source, name).map_err(in_file)?;
+    match (format.probe)(&source) {
+        Ok(summary) if summary.part == PartOf::Whole && !summary.encrypted => {
+            if mode != Mode::Fake {
+                return Ok(given);
+            }
+        }
+        Ok(_) => {}
+        // A sheet alone does not tell, the files that it names do.
+        Err(_) if format.files.is_some() => {}
+        Err(err) => return Err(in_file(err)),
     }
     let password = password::ForImage::new(image, given.as_ref());
     Image::open(image, Arc::new(BlockCache::new(0)), &|| password.find())?;

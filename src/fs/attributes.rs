@@ -10,7 +10,7 @@ impl Filesystem {
     pub(super) fn attributes_of(&self, ino: Ino, found: &Found) -> Result<Attributes> {
         match found.item() {
             Item::File(file) => {
-                let seen = self.catalog.look(&found.directory, file)?;
+                let seen = self.catalog.look(&found.directory, &file)?;
                 Ok(self.attributes_of_file(ino, &seen))
             }
             Item::Directory(_) => {
@@ -18,7 +18,7 @@ impl Filesystem {
                 Ok(self.attributes_of_directory(ino, &stat))
             }
             Item::Link(path) => {
-                let stat = Stat::of_link(path)?;
+                let stat = Stat::of_link(&path)?;
                 Ok(Attributes {
                     mode: 0o777,
                     ..self.common(ino, Kind::Link, &stat)

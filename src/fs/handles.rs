@@ -89,10 +89,10 @@ impl Snapshot {
             _ => {}
         }
         let index = usize::try_from(index - 2).ok()?;
-        let entry = self.listing.entries().get(index)?;
+        let entry = self.listing.entry(index)?;
         Some(DirectoryEntry {
             name: entry.name.to_os_string(),
-            ino: inodes.number_of(self.ino, &entry.name),
+            ino: inodes.number_of(self.ino, entry.name),
             kind: match entry.item {
                 Item::Directory(_) => Kind::Directory,
                 Item::Link(_) => Kind::Link,

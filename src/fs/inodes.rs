@@ -1,15 +1,12 @@
 //! Numbers for names.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     ffi::OsStr,
-    io,
+    io, mem,
     os::unix::ffi::OsStrExt,
-    path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, PoisonError, RwLock, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak},
 };
 
 use super::{Ino, OpenedFile, ROOT, stats::Counters};
@@ -18,22 +15,26 @@ use crate::{
     catalog::{Directory, StableHash},
 };
 
-/// The inodes that the kernel knows. All others are made from names when they are needed.
+/// The inodes that the kernel knows. All others are made from names when they are needed. The lock is held to copy
+/// or change what is known, never during I/O.
 #[derive(Debug)]
-pub(super) struct Inodes(RwLock<HashMap<Ino, Arc<Node>>>);
+pub(super) struct Inodes(RwLock<Known>);
+
+/// A kernel that looked at all of a large library knows all its inodes, so each is as small as can be: a B-tree has
+/// no empty places to speak of, and what only used inodes have lies apart.
+#[derive(Debug)]
+struct Known {
+    nodes: BTreeMap<Ino, Node>,
+    states: HashMap<Ino, State>,
+}
 
 /// A name that the kernel knows by its number.
 #[derive(Debug)]
-pub(super) struct Node {
-    pub(super) ino: Ino,
+struct Node {
     parent: Ino,
-    pub(super) directory: Arc<Directory>,
-    pub(super) name: Arc<OsStr>,
-    lookups: AtomicU64,
-    /// Another file has the name now, under another number.
-    is_displaced: AtomicBool,
-    /// Most inodes are never opened, and so are kept small.
-    state: Mutex<Option<Box<State>>>,
+    directory: Arc<Directory>,
+    name: Box<OsStr>,
+    lookups: u64,
 }
 
 /// What hangs on an inode.
@@ -43,10 +44,12 @@ pub(super) struct State {
     pub(super) below: Option<Arc<Directory>>,
     /// The file that it is, while it is open.
     pub(super) open: Weak<OpenedFile>,
-    /// The state of the file when it was opened last.
-    last_opened: Option<u64>,
+    /// The state of the file that the kernel's pages are of, where that is known.
+    pages_of: Option<u64>,
     /// A file that bore the name before, while it is still open.
     older: Option<Weak<OpenedFile>>,
+    /// Another file has the name now, under another number.
+    is_displaced: bool,
     /// What was done with it, without what is open.
     pub(super) counters: Option<Arc<Counters>>,
 }
@@ -54,117 +57,154 @@ pub(super) struct State {
 impl Inodes {
     /// Knows the root, which stands for the top or for the only file in it.
     pub(super) fn new(top: &Arc<Directory>) -> Self {
-        let root = Node::new(ROOT, ROOT, top, &Arc::from(OsStr::new("")));
-        Self(RwLock::new(HashMap::from([(ROOT, Arc::new(root))])))
+        let root = Node::new(ROOT, top, OsStr::new(""));
+        Self(RwLock::new(Known {
+            nodes: BTreeMap::from([(ROOT, root)]),
+            states: HashMap::new(),
+        }))
     }
 
-    pub(super) fn node(&self, ino: Ino) -> Result<Arc<Node>> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let node = known.get(&ino).map(Arc::clone);
-        node.ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such inode"))
+    fn known(&self) -> RwLockReadGuard<'_, Known> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changed(&self) -> RwLockWriteGuard<'_, Known> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The directory in which an inode has its name, and the name.
+    ///
+    /// # Errors
+    /// As [`Inodes::check_named`].
+    pub(super) fn place_of(&self, ino: Ino) -> Result<(Arc<Directory>, Box<OsStr>)> {
+        let known = self.known();
+        let node = known.named(ino)?;
+        Ok((Arc::clone(&node.directory), node.name.clone()))
+    }
+
+    /// # Errors
+    /// ESTALE when another file has the name now, `NotFound` when the inode is not known.
+    pub(super) fn check_named(&self, ino: Ino) -> Result<()> {
+        self.known().named(ino).map(|_| ())
     }
 
     pub(super) fn parent_of(&self, ino: Ino) -> Ino {
-        self.node(ino).map_or(ROOT, |node| node.parent)
+        let known = self.known();
+        known.nodes.get(&ino).map_or(ROOT, |node| node.parent)
     }
 
     /// The names that lead from the root to an inode, or from the lowest folder above it that was forgotten.
     pub(super) fn path_of(&self, ino: Ino) -> PathBuf {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known();
         let (mut names, mut at) = (Vec::new(), ino);
         // Numbers are hashes, which an enemy may bend into a circle.
-        while let Some(node) = known.get(&at) {
-            if at == ROOT || names.len() == known.len() {
+        while let Some(node) = known.nodes.get(&at) {
+            if at == ROOT || names.len() == known.nodes.len() {
                 break;
             }
-            names.push(Arc::clone(&node.name));
+            names.push(&*node.name);
             at = node.parent;
         }
-        names.iter().rev().map(|name| Path::new(&**name)).collect()
+        names.into_iter().rev().collect()
     }
 
     /// The number for a name: a hash of the shown path, so that it is the same after a restart and whatever other
     /// files there are. Should two known paths have one hash, the later gets the next number.
     pub(super) fn number_of(&self, parent: Ino, name: &OsStr) -> Ino {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        number_of(&known, parent, name)
+        self.known().number_of(parent, name)
     }
 
     /// Counts one lookup of the name.
-    pub(super) fn look_up(
-        &self,
-        parent: Ino,
-        directory: &Arc<Directory>,
-        name: &Arc<OsStr>,
-    ) -> Ino {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let ino = number_of(&known, parent, name);
-        let node = known
-            .entry(ino)
-            .or_insert_with(|| Arc::new(Node::new(ino, parent, directory, name)));
-        if !Arc::ptr_eq(&node.directory, directory) {
-            // The directory was forgotten and found again: what is open stays with the inode.
-            let moved = Node::new(ino, parent, directory, name);
-            moved
-                .lookups
-                .store(node.lookups.load(Ordering::Relaxed), Ordering::Relaxed);
-            moved.with_state(|to| *to = node.with_state(std::mem::take));
-            *node = Arc::new(moved);
-        }
-        node.lookups.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn look_up(&self, parent: Ino, directory: &Arc<Directory>, name: &OsStr) -> Ino {
+        let mut known = self.changed();
+        let ino = known.number_of(parent, name);
+        let new = || Node::new(parent, directory, name);
+        let node = known.nodes.entry(ino).or_insert_with(new);
+        node.lookups += 1;
+        // The directory may have been forgotten and found again: what is open stays with the inode.
+        let before = mem::replace(&mut node.directory, Arc::clone(directory));
+        drop(known);
+        // A listing may go with it, after the lock.
+        drop(before);
         ino
     }
 
     pub(super) fn forget(&self, ino: Ino, lookups: u64) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(node) = known.get(&ino).filter(|_| ino != ROOT) else {
+        let mut known = self.changed();
+        let Some(node) = known.nodes.get_mut(&ino).filter(|_| ino != ROOT) else {
             return;
         };
-        let left = node.lookups.load(Ordering::Relaxed).saturating_sub(lookups);
-        node.lookups.store(left, Ordering::Relaxed);
-        let forgotten = match left {
-            0 => known.remove(&ino),
+        node.lookups = node.lookups.saturating_sub(lookups);
+        let forgotten = match node.lookups {
+            0 => Some((known.nodes.remove(&ino), known.states.remove(&ino))),
             _ => None,
         };
         drop(known);
         // A listing may go with it, after the lock.
         drop(forgotten);
     }
-}
-
-impl Node {
-    fn new(ino: Ino, parent: Ino, directory: &Arc<Directory>, name: &Arc<OsStr>) -> Self {
-        Self {
-            ino,
-            parent,
-            directory: Arc::clone(directory),
-            name: Arc::clone(name),
-            lookups: AtomicU64::new(0),
-            is_displaced: AtomicBool::new(false),
-            state: Mutex::default(),
-        }
-    }
 
     /// Leaves the number to a file that is open. The name gets the next number, for whatever bears it now.
-    pub(super) fn displace(&self, open: &Arc<OpenedFile>) {
-        self.with_state(|state| state.open = Arc::downgrade(open));
-        self.is_displaced.store(true, Ordering::Release);
+    pub(super) fn displace(&self, ino: Ino, open: &Arc<OpenedFile>) {
+        self.with_state(ino, |state| {
+            state.open = Arc::downgrade(open);
+            state.is_displaced = true;
+        });
     }
 
-    /// # Errors
-    /// ESTALE when another file has the name now.
-    pub(super) fn check_named(&self) -> Result<()> {
-        if self.is_displaced.load(Ordering::Acquire) {
+    /// Copies or changes what hangs on an inode, under the lock of all of them. Nothing hangs on one that is not
+    /// known.
+    pub(super) fn with_state<T>(&self, ino: Ino, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut known = self.changed();
+        if known.nodes.contains_key(&ino) {
+            change(known.states.entry(ino).or_default())
+        } else {
+            change(&mut State::default())
+        }
+    }
+}
+
+impl Known {
+    fn named(&self, ino: Ino) -> Result<&Node> {
+        if self.is_displaced(ino) {
             let stale = io::Error::from_raw_os_error(libc::ESTALE);
             return Err(Error::io(stale, "another file has the name now"));
         }
-        Ok(())
+        let node = self.nodes.get(&ino);
+        node.ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such inode"))
     }
 
-    /// Copies or changes what hangs on it, under a lock that must not be held during I/O.
-    pub(super) fn with_state<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        change(state.get_or_insert_default())
+    fn is_displaced(&self, ino: Ino) -> bool {
+        let state = self.states.get(&ino);
+        state.is_some_and(|state| state.is_displaced)
+    }
+
+    fn number_of(&self, parent: Ino, name: &OsStr) -> Ino {
+        let hash = StableHash::new().number(parent).bytes(name.as_bytes());
+        let mut ino = hash.finish();
+        loop {
+            let is_free = match self.nodes.get(&ino) {
+                Some(node) => {
+                    node.parent == parent && *node.name == *name && !self.is_displaced(ino)
+                }
+                None => true,
+            };
+            if ino > ROOT && is_free {
+                return ino;
+            }
+            ino = ino.wrapping_add(1);
+        }
+    }
+}
+
+impl Node {
+    fn new(parent: Ino, directory: &Arc<Directory>, name: &OsStr) -> Self {
+        Self {
+            parent,
+            directory: Arc::clone(directory),
+            name: name.into(),
+            lookups: 0,
+        }
     }
 }
 
@@ -195,32 +235,28 @@ impl State {
 
     /// Takes note that a reader opens the file, and returns whether all pages that the kernel may have of it are
     /// of this state. They are not while readers of an older file go on, nor at the first open after that.
-    pub(super) fn keeps_pages(&mut self, fingerprint: u64) -> bool {
+    ///
+    /// The kernel drops older pages when it hears of that first open, which may be later than it hears of a second
+    /// one. So the second is told to keep pages only when the first is known to have been heard of: `is_in_use` says
+    /// that somebody who has this state open has read.
+    pub(super) fn keeps_pages(&mut self, fingerprint: u64, is_in_use: bool) -> bool {
         let pages_are_of_one_file = self.older.is_none();
         self.older = self.older.take().filter(|older| older.strong_count() > 0);
-        self.last_opened.replace(fingerprint) == Some(fingerprint) && pages_are_of_one_file
+        let is_known = is_in_use || self.pages_of == Some(fingerprint);
+        self.pages_of = is_known.then_some(fingerprint);
+        is_known && pages_are_of_one_file
     }
-}
 
-fn number_of(known: &HashMap<Ino, Arc<Node>>, parent: Ino, name: &OsStr) -> Ino {
-    let hash = StableHash::new().number(parent).bytes(name.as_bytes());
-    let mut ino = hash.finish();
-    loop {
-        let is_free = match known.get(&ino) {
-            Some(node) => {
-                node.parent == parent && *node.name == *name && node.check_named().is_ok()
-            }
-            None => true,
-        };
-        if ino > ROOT && is_free {
-            return ino;
-        }
-        ino = ino.wrapping_add(1);
+    /// Takes note that the kernel has heard of an open of this state, and so has no pages of an older one.
+    pub(super) fn has_pages_of(&mut self, fingerprint: u64) {
+        self.pages_of = Some(fingerprint);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn directory() -> Arc<Directory> {
@@ -228,29 +264,36 @@ mod tests {
     }
 
     #[test]
+    fn an_inode_that_was_never_used_takes_40_bytes_and_its_name() {
+        assert_eq!(size_of::<Node>(), 40);
+        let inodes = Inodes::new(&directory());
+        inodes.look_up(ROOT, &directory(), OsStr::new("file"));
+        assert!(inodes.known().states.is_empty());
+    }
+
+    #[test]
     fn a_number_that_is_taken_by_another_name_goes_to_the_next() {
         let top = directory();
-        let (first, other) = (OsStr::new("first"), Arc::from(OsStr::new("other")));
+        let first = OsStr::new("first");
         let inodes = Inodes::new(&top);
         let hash = inodes.number_of(ROOT, first);
-        let taken = Node::new(hash, ROOT, &top, &other);
-        inodes.0.write().unwrap().insert(hash, Arc::new(taken));
+        let taken = Node::new(ROOT, &top, OsStr::new("other"));
+        inodes.changed().nodes.insert(hash, taken);
         assert_eq!(inodes.number_of(ROOT, first), hash.wrapping_add(1));
-        let found = inodes.look_up(ROOT, &top, &Arc::from(first));
+        let found = inodes.look_up(ROOT, &top, first);
         assert_eq!(found, hash.wrapping_add(1));
-        assert_eq!(inodes.look_up(ROOT, &top, &Arc::from(first)), found);
+        assert_eq!(inodes.look_up(ROOT, &top, first), found);
     }
 
     #[test]
     fn numbers_lead_to_paths_and_never_in_circles() {
         let inodes = Inodes::new(&directory());
-        let name = |name: &str| Arc::from(OsStr::new(name));
-        let sub = inodes.look_up(ROOT, &directory(), &name("sub"));
-        let file = inodes.look_up(sub, &directory(), &name("file"));
+        let sub = inodes.look_up(ROOT, &directory(), OsStr::new("sub"));
+        let file = inodes.look_up(sub, &directory(), OsStr::new("file"));
         assert_eq!(inodes.path_of(file), Path::new("sub/file"));
         assert_eq!(inodes.path_of(ROOT), Path::new(""));
-        let circle = Node::new(sub, file, &directory(), &name("sub"));
-        inodes.0.write().unwrap().insert(sub, Arc::new(circle));
+        let circle = Node::new(file, &directory(), OsStr::new("sub"));
+        inodes.changed().nodes.insert(sub, circle);
         assert!(inodes.path_of(file).ends_with("sub/file"));
         inodes.forget(sub, 0);
         assert_eq!(inodes.path_of(file), Path::new("file"));
@@ -258,17 +301,19 @@ mod tests {
 
     #[test]
     fn what_hangs_on_an_inode_stays_when_its_directory_was_forgotten() {
-        let name = Arc::from(OsStr::new("x"));
+        let name = OsStr::new("x");
         let inodes = Inodes::new(&directory());
-        let ino = inodes.look_up(5, &directory(), &name);
-        let node = inodes.node(ino).unwrap();
-        assert!(!node.with_state(|state| state.keeps_pages(7)));
+        let ino = inodes.look_up(5, &directory(), name);
+        assert!(!inodes.with_state(ino, |state| state.keeps_pages(7, false)));
+        inodes.with_state(ino, |state| state.has_pages_of(7));
         let again = directory();
-        assert_eq!(inodes.look_up(5, &again, &name), ino);
-        let node = inodes.node(ino).unwrap();
-        assert!(Arc::ptr_eq(&node.directory, &again));
-        assert!(node.with_state(|state| state.keeps_pages(7)));
+        assert_eq!(inodes.look_up(5, &again, name), ino);
+        let (found, _) = inodes.place_of(ino).unwrap();
+        assert!(Arc::ptr_eq(&found, &again));
+        assert!(inodes.with_state(ino, |state| state.keeps_pages(7, false)));
         inodes.forget(ino, 2);
-        assert!(inodes.node(ino).is_err());
+        assert!(inodes.place_of(ino).is_err());
+        assert!(!inodes.with_state(ino, |state| state.keeps_pages(7, false)));
+        assert!(inodes.known().states.is_empty());
     }
 }

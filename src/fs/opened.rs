@@ -7,7 +7,10 @@ use std::{
     io::{self, Read},
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use super::{Attributes, Options, Seek, stats::Counters};
@@ -26,6 +29,8 @@ pub(super) struct OpenedFile {
     opening: Opening,
     counters: Counters,
     reported: Mutex<HashSet<u64>>,
+    /// Somebody has read, so the kernel has heard that this state is open.
+    is_in_use: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -57,6 +62,9 @@ impl OpenHandle {
     }
 
     pub(super) fn read<'o>(&self, out: &'o mut [u8], at: u64) -> Result<Plain<'o>> {
+        if !self.file.is_in_use() {
+            self.file.is_in_use.store(true, Relaxed);
+        }
         self.file.counted(match (&self.reader, &self.file.content) {
             (Some(reader), _) => reader.read(out, at),
             (None, Content::Image(image)) => image.view(out, at),
@@ -91,6 +99,7 @@ impl Opening {
             opening: self,
             counters,
             reported: Mutex::default(),
+            is_in_use: AtomicBool::new(false),
         };
         opened.report_notes();
         Ok(opened)
@@ -100,6 +109,11 @@ impl Opening {
 impl OpenedFile {
     pub(super) fn fingerprint(&self) -> u64 {
         self.opening.fingerprint
+    }
+
+    /// Whether somebody has read since it was opened.
+    pub(super) fn is_in_use(&self) -> bool {
+        self.is_in_use.load(Relaxed)
     }
 
     pub(super) fn attributes(&self) -> &Attributes {

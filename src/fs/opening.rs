@@ -1,13 +1,10 @@
 //! Opening and closing files.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use super::{
     Filesystem, Found, Ino, OpenFile, ROOT, SharedFile,
-    inodes::Node,
+    inodes::State,
     opened::{OpenHandle, OpenedFile, Opening},
 };
 use crate::{
@@ -23,10 +20,11 @@ impl Filesystem {
     /// `IsADirectory` for anything but a file; what reading the image's header and index reports; `NotFound` when
     /// the file is gone, `Io` when it cannot be read.
     pub fn open(&self, ino: Ino) -> Result<OpenFile> {
-        let node = self.inodes.node(ino)?;
-        let found = self.find(&node)?;
-        let opened = self.open_found(&node, &found)?;
-        let unchanged = node.with_state(|state| state.keeps_pages(opened.fingerprint()));
+        let found = self.find(ino)?;
+        let opened = self.open_found(ino, &found)?;
+        let (fingerprint, is_in_use) = (opened.fingerprint(), opened.is_in_use());
+        let keeps = |state: &mut State| state.keeps_pages(fingerprint, is_in_use);
+        let unchanged = self.inodes.with_state(ino, keeps);
         Ok(OpenFile {
             handle: self.files.insert(OpenHandle::new(opened, &self.ahead)),
             unchanged,
@@ -44,19 +42,18 @@ impl Filesystem {
             _ => return Ok(()),
         }
         let listing = self.catalog.list(&self.top)?;
-        let [only] = listing.entries() else {
+        let Some(only) = listing.entry(0).filter(|_| listing.len() == 1) else {
             return Ok(());
         };
         let ino = if self.options.root_is_file {
             ROOT
         } else {
             // This lookup is never taken back: there is no other file, and the inode keeps the image.
-            self.lookup(ROOT, &only.name)?.ino
+            self.lookup(ROOT, only.name)?.ino
         };
-        let node = self.inodes.node(ino)?;
-        let found = self.find(&node)?;
+        let found = self.find(ino)?;
         let (file, seen) = self.look_at(&found)?;
-        self.idle.keep(self.open_seen(&node, file, &seen)?);
+        self.idle.keep(self.open_seen(ino, &file, &seen)?);
         Ok(())
     }
 
@@ -66,7 +63,7 @@ impl Filesystem {
     /// `NotFound` when nothing is left of a root that is a file, `Io` when it cannot be inspected.
     pub fn shown_path(&self, ino: Ino) -> Result<PathBuf> {
         match ino {
-            ROOT => Ok(Path::new(&**self.find(&*self.inodes.node(ino)?)?.name()).into()),
+            ROOT => Ok(self.find(ino)?.name().into()),
             _ => Ok(self.inodes.path_of(ino)),
         }
     }
@@ -83,9 +80,7 @@ impl Filesystem {
     /// Leaves a number to a file that is open: whatever bears the inode's name now gets the next number when it is
     /// looked up.
     pub fn displace(&self, ino: Ino, open: &SharedFile) {
-        if let Ok(node) = self.inodes.node(ino) {
-            node.displace(&open.0);
-        }
+        self.inodes.displace(ino, &open.0);
     }
 
     /// Checks that an inode has its name still.
@@ -93,7 +88,7 @@ impl Filesystem {
     /// # Errors
     /// ESTALE, with which callers look a name up again; `NotFound` when the inode is not known.
     pub fn check_named(&self, ino: Ino) -> Result<()> {
-        self.inodes.node(ino)?.check_named()
+        self.inodes.check_named(ino)
     }
 
     /// Closes a file. Unknown handles are ignored.
@@ -102,10 +97,15 @@ impl Filesystem {
             return;
         };
         let file = closed.file();
-        let node = self.inodes.node(file.attributes().ino);
-        let is_current = node.is_ok_and(|node| {
-            node.check_named().is_ok() && node.with_state(|state| state.has_open(file))
-        });
+        let (ino, inodes) = (file.attributes().ino, &self.inodes);
+        let is_current = inodes.check_named(ino).is_ok()
+            && inodes.with_state(ino, |state| {
+                let is_current = state.has_open(file);
+                if is_current {
+                    state.has_pages_of(file.fingerprint());
+                }
+                is_current
+            });
         if is_current && file.image().is_some() {
             self.idle.keep(Arc::clone(file));
         }
@@ -114,38 +114,42 @@ impl Filesystem {
 
 impl Filesystem {
     /// Opens what a name stands for. What stands against that in the file itself is logged, once for each state of it.
-    pub(super) fn open_found(&self, node: &Node, found: &Found) -> Result<Arc<OpenedFile>> {
+    pub(super) fn open_found(&self, ino: Ino, found: &Found) -> Result<Arc<OpenedFile>> {
         let (file, seen) = self.look_at(found)?;
-        self.open_seen(node, file, &seen).inspect_err(|err| {
+        self.open_seen(ino, &file, &seen).inspect_err(|err| {
             self.totals.count_error();
             let reported = self.catalog.reported();
             reported.fault(&file.path(), seen.first_fingerprint, err);
         })
     }
 
-    fn look_at<'f>(&self, found: &'f Found) -> Result<(&'f StoredFile, Seen)> {
+    fn look_at<'f>(&self, found: &'f Found) -> Result<(StoredFile<'f>, Seen)> {
         let Item::File(file) = found.item() else {
             return Err(Error::new(ErrorKind::IsADirectory, "this is no file"));
         };
-        Ok((file, self.catalog.look(&found.directory, file)?))
+        Ok((file, self.catalog.look(&found.directory, &file)?))
     }
 
     /// Opens a file in the state in which it was seen, or shares what is open already.
-    fn open_seen(&self, node: &Node, file: &StoredFile, seen: &Seen) -> Result<Arc<OpenedFile>> {
-        let shared = node.with_state(|state| state.shared(seen.stat.fingerprint));
+    fn open_seen(&self, ino: Ino, file: &StoredFile<'_>, seen: &Seen) -> Result<Arc<OpenedFile>> {
+        let shared = self
+            .inodes
+            .with_state(ino, |state| state.shared(seen.stat.fingerprint));
         if let Some(open) = shared {
             return Ok(open);
         }
-        let counters = node.with_state(|state| Arc::clone(state.counters.get_or_insert_default()));
-        let opening = Opening {
+        let counters = self.inodes.with_state(ino, |state| {
+            Arc::clone(state.counters.get_or_insert_default())
+        });
+        let opening = || Opening {
             fingerprint: seen.stat.fingerprint,
-            attributes: self.attributes_of_file(node.ino, seen),
-            sums: [counters, Arc::clone(&self.totals)],
+            attributes: self.attributes_of_file(ino, seen),
+            sums: [Arc::clone(&counters), Arc::clone(&self.totals)],
         };
-        if let Some(old) = node.with_state(|state| state.open.upgrade()) {
+        if let Some(old) = self.inodes.with_state(ino, |state| state.open.upgrade()) {
             self.idle.drop_file(&old);
         }
-        let opened = opening.open(&file.path(), seen, &self.options)?;
-        Ok(node.with_state(|state| state.share(opened)))
+        let opened = self.with_room(|| opening().open(&file.path(), seen, &self.options))?;
+        Ok(self.inodes.with_state(ino, |state| state.share(opened)))
     }
 }

@@ -15,11 +15,15 @@ const STORED_SIZE: &str = "user.plainiso.stored_size";
 const RATIO: &str = "user.plainiso.ratio";
 const STATS: &str = "user.plainiso.stats";
 
+/// Not listed: reading it lets the filesystem look at its folders again. A mount that is read-only has no other way to
+/// be told something by whoever may read it.
+pub(super) const RESCAN: &str = "user.plainiso.rescan";
+
 pub(super) fn names(filesystem: &Filesystem, ino: Ino) -> Result<Vec<&'static str>> {
     if ino == ROOT && !filesystem.options.root_is_file {
         return Ok(vec![STATS]);
     }
-    let found = filesystem.find(&*filesystem.inodes.node(ino)?)?;
+    let found = filesystem.find(ino)?;
     Ok(match image(filesystem, &found)? {
         Some((
             _,
@@ -39,10 +43,14 @@ pub(super) fn value(filesystem: &Filesystem, ino: Ino, name: &OsStr) -> Result<O
     if !name.as_bytes().starts_with(b"user.plainiso.") {
         return Ok(None);
     }
+    if ino == ROOT && name == RESCAN {
+        filesystem.rescan();
+        return Ok(Some(b"done".to_vec()));
+    }
     if ino == ROOT && !filesystem.options.root_is_file {
         return Ok((name == STATS).then(|| filesystem.statistics().into_bytes()));
     }
-    let found = filesystem.find(&*filesystem.inodes.node(ino)?)?;
+    let found = filesystem.find(ino)?;
     let Some((file, seen)) = image(filesystem, &found)? else {
         return Ok(None);
     };
@@ -55,7 +63,7 @@ pub(super) fn value(filesystem: &Filesystem, ino: Ino, name: &OsStr) -> Result<O
     let text = match (name.to_str(), known) {
         (Some(SOURCE), _) => return Ok(Some(file.path().into_os_string().into_encoded_bytes())),
         (Some(STORED_SIZE), _) => stored.to_string(),
-        (Some(STATS), _) => image_statistics(filesystem, ino)?,
+        (Some(STATS), _) => image_statistics(filesystem, ino),
         (Some(FORMAT), Some((format, _))) => format.name.to_string(),
         (Some(RATIO), Some((_, size))) => ratio(stored, size),
         (Some(BLOCK_SIZE), Some(_)) => block_size(filesystem, ino, &found)?.to_string(),
@@ -64,11 +72,11 @@ pub(super) fn value(filesystem: &Filesystem, ino: Ino, name: &OsStr) -> Result<O
     Ok(Some(text.into_bytes()))
 }
 
-fn image<'f>(filesystem: &Filesystem, found: &'f Found) -> Result<Option<(&'f StoredFile, Seen)>> {
+fn image<'f>(filesystem: &Filesystem, found: &'f Found) -> Result<Option<(StoredFile<'f>, Seen)>> {
     let Item::File(file) = found.item() else {
         return Ok(None);
     };
-    let seen = filesystem.catalog.look(&found.directory, file)?;
+    let seen = filesystem.catalog.look(&found.directory, &file)?;
     Ok(match seen.probe {
         Probe::PassThrough => None,
         _ => Some((file, seen)),
@@ -83,16 +91,14 @@ fn ratio(stored: u64, plain: u64) -> String {
 }
 
 fn block_size(filesystem: &Filesystem, ino: Ino, found: &Found) -> Result<usize> {
-    let node = filesystem.inodes.node(ino)?;
-    let opened = filesystem.open_found(&node, found)?;
+    let opened = filesystem.open_found(ino, found)?;
     Ok(opened
         .image()
         .map_or(0, |image| image.geometry().largest_block()))
 }
 
-fn image_statistics(filesystem: &Filesystem, ino: Ino) -> Result<String> {
-    let node = filesystem.inodes.node(ino)?;
-    let (closed, open) = node.with_state(|state| {
+fn image_statistics(filesystem: &Filesystem, ino: Ino) -> String {
+    let (closed, open) = filesystem.inodes.with_state(ino, |state| {
         (
             state.counters.as_ref().map(Arc::clone),
             state.open.upgrade(),
@@ -105,5 +111,5 @@ fn image_statistics(filesystem: &Filesystem, ino: Ino) -> Result<String> {
     if let Some(open) = open {
         sum.add(&open.work());
     }
-    Ok(sum.report(None).json())
+    sum.report(None).json()
 }

@@ -3,6 +3,7 @@
 //! Both ways end with the descriptor of a /dev/fuse that the kernel talks through. mount(2) takes the source's name
 //! as an argument of its own, so no character in it means anything.
 
+mod confine;
 mod fusermount;
 mod mountinfo;
 mod mountpoint;
@@ -17,13 +18,14 @@ use std::{
 
 use rustix::{io::Errno, mount::MountFlags};
 
+pub(super) use self::{
+    confine::confine,
+    mountinfo::ours,
+    mountpoint::{clear_dead, unmount},
+};
 use self::{
     fusermount::Guardian,
     mountinfo::{OURS, mounted_at},
-};
-pub(super) use self::{
-    mountinfo::ours,
-    mountpoint::{clear_dead, unmount},
 };
 use super::options::{MountOptions, Unmount};
 use crate::{Error, ErrorKind, Result, fs::Kind};

@@ -48,6 +48,7 @@ pub struct Session {
     filesystem: Arc<Filesystem>,
     signals: Signals,
     unused: Option<Unused>,
+    confined_to: Option<Vec<PathBuf>>,
 }
 
 impl fmt::Debug for Session {
@@ -86,6 +87,7 @@ impl Session {
             filesystem,
             signals,
             unused: options.idle.map(Unused::new),
+            confined_to: options.confined_to.clone(),
         })
     }
 
@@ -105,11 +107,19 @@ impl Session {
             filesystem,
             mut signals,
             unused,
+            confined_to,
         } = self;
         let (tell, news) = mpsc::channel();
         let tell_end = tell.clone();
         let listener = signals.handle();
         spawn("plainiso-serve", move || {
+            // The threads that answer are started by this one, and are confined as it is.
+            #[cfg(target_os = "linux")]
+            if let Some(folders) = &confined_to {
+                super::linux::confine(folders);
+            }
+            #[cfg(not(target_os = "linux"))]
+            drop(confined_to);
             let _ = tell_end.send(News::Ended(kernel.run()));
         })?;
         spawn("plainiso-signal", move || {

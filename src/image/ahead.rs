@@ -229,5 +229,10 @@ fn lead(image: &Image, piece_size: u64, threads: u64) -> u64 {
 fn is_slow(image: &Image) -> bool {
     let blocks = image.geometry().blocks();
     let mut samples = (0..SAMPLES).map(|n| image.locate(n * blocks / SAMPLES).codec);
-    samples.any(|codec| matches!(codec, Codec::Deflate | Codec::Zlib | Codec::Bzip2))
+    samples.any(|codec| {
+        matches!(
+            codec,
+            Codec::Deflate | Codec::Zlib | Codec::Bzip2 | Codec::Own { .. }
+        )
+    })
 }

@@ -68,6 +68,19 @@ fn pages_are_kept_across_opens_while_the_source_is_unchanged() {
     assert!(unchanged());
 }
 
+/// The kernel may hear of the second open first, and would keep pages that the first one is to drop.
+#[test]
+fn pages_are_kept_only_when_the_kernel_has_heard_of_an_earlier_open() {
+    let library = Library::with(&[("Game.cso", &cso(&volume(40_000)))]);
+    let filesystem = library.mount();
+    let ino = find(&filesystem, "Game.iso").unwrap().ino;
+    let first = filesystem.open(ino).unwrap();
+    let second = filesystem.open(ino).unwrap();
+    assert!(!first.unchanged && !second.unchanged);
+    filesystem.read(second.handle, &mut [0; 100], 0).unwrap();
+    assert!(filesystem.open(ino).unwrap().unchanged);
+}
+
 #[test]
 fn an_open_file_stays_the_old_one_when_another_takes_its_name() {
     let library = Library::with(&[("Game.cso", &cso(&volume(40_000)))]);

@@ -33,7 +33,7 @@ impl Sets {
         for found in found {
             let key = found.later_of();
             if let Some(parts) = key.and_then(|key| later.get_mut(&key)) {
-                parts.push(PathBuf::from(&found.stored));
+                parts.push(PathBuf::from(found.stored()));
             }
         }
         Self {

@@ -4,14 +4,15 @@ use std::{
     ffi::{OsStr, OsString},
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use super::{Found, FoundKind};
 use crate::{
     catalog::{
         Probe,
-        known::{Candidate, Interest, Known, Share},
+        known::{Candidate, Extra, Interest, Known, Share},
+        passing::passing,
         stat::Stat,
     },
     files::{Content, Listed, Piece, PlainName},
@@ -33,15 +34,21 @@ pub(super) struct OneOf {
     index: usize,
 }
 
-/// The plain files of a stored one, each by itself; any other file as it is.
-pub(super) fn apart(found: Found) -> Vec<Found> {
-    let FoundKind::Several(several) = &found.kind else {
+/// Puts in place of each stored file that is several plain ones those, each by itself.
+pub(super) fn take_apart(found: &mut Vec<Found>) {
+    if found.iter().any(|found| found.several().is_some()) {
+        *found = found.drain(..).flat_map(apart).collect();
+    }
+}
+
+fn apart(found: Found) -> Vec<Found> {
+    let Some(several) = found.several() else {
         return vec![found];
     };
     let indexes = 0..several.listed.files.len();
     let one = |index| Found {
         name: found.name.clone(),
-        stored: found.stored.clone(),
+        elsewhere: found.elsewhere.clone(),
         kind: FoundKind::OneOf(OneOf {
             several: Arc::clone(several),
             index,
@@ -69,7 +76,7 @@ pub(super) fn texts(shown: &[Found], names: &[Option<OsString>]) -> Vec<Option<A
         }
         Some(text.into())
     };
-    (0..shown.len()).map(text).collect()
+    passing((0..shown.len()).map(text))
 }
 
 fn one_of(found: &Found) -> Option<&OneOf> {
@@ -109,7 +116,7 @@ impl OneOf {
         folder: &Path,
         stored: &OsStr,
         text: Option<Arc<[u8]>>,
-    ) -> Option<Box<Candidate>> {
+    ) -> Option<Candidate> {
         let format = self.several.format;
         let probe = match (self.content(), text) {
             (Content::Blocks { size, number }, _) => Probe::Image {
@@ -138,15 +145,14 @@ impl OneOf {
                 .iter()
                 .any(|file| file.content == Content::Stored),
         };
-        Some(Box::new(Candidate {
+        Some(Candidate {
             interest: self.several.interest,
-            known: Mutex::new(Known {
-                fingerprint: fingerprint(folder, stored, &parts),
-                probe,
-            }),
-            parts,
-            share: Some(share),
-        }))
+            known: Known::new(fingerprint(folder, stored, &parts), probe),
+            extra: Some(Box::new(Extra {
+                parts,
+                share: Some(share),
+            })),
+        })
     }
 }
 

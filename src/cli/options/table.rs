@@ -163,6 +163,11 @@ pub(in crate::cli) static WORDS: &[Word] = &[
         "Unmount when nothing was open for so long: seconds, or m or h behind a number.",
         |s, text| time(text).map(|limit| s.idle = Some(limit)),
     ),
+    switch(
+        "unconfined",
+        "Leave the threads that decode images all rights. Without it they can only read around the sources.",
+        |s| s.unconfined = true,
+    ),
     switch("mkdir", "Make the mountpoint when it is not there.", |s| {
         s.mkdir = true;
     }),

@@ -14,7 +14,8 @@ fn rejection(list: &str) -> String {
 fn every_word_of_the_contract_is_understood() {
     let settings = read_list(
         "ro,allow_other,allow_root,default_permissions,auto_unmount,uid=1000,gid=100,umask=027,fsname=x,nonempty,\
-         cache=1g,threads=3,readahead=512k,direct_io,direct_io=*.bin,images_only,name=append,tracks=iso,follow_links,password-file=/p,mkdir,idle=10m",
+         cache=1g,threads=3,readahead=512k,direct_io,direct_io=*.bin,images_only,name=append,tracks=iso,follow_links,\
+         password-file=/p,mkdir,idle=10m,unconfined",
     )
     .unwrap();
     let expected = Settings {
@@ -26,6 +27,7 @@ fn every_word_of_the_contract_is_understood() {
         images_only: true,
         follow_links: true,
         mkdir: true,
+        unconfined: true,
         uid: Some(1000),
         gid: Some(100),
         umask: Some(0o27),

@@ -1,6 +1,10 @@
 //! Writes every variant, in memory.
 
-use std::{ffi::OsStr, io::Write, sync::Arc};
+use std::{
+    ffi::{OsStr, OsString},
+    io::Write,
+    sync::Arc,
+};
 
 use aes::{
     Aes128, Aes192, Aes256,
@@ -311,5 +315,9 @@ impl Siblings for Files {
             .iter()
             .find(|(file, _)| name.eq_ignore_ascii_case(file));
         Ok(found.map(|(_, bytes)| Arc::new(bytes.clone()) as Arc<dyn Source>))
+    }
+
+    fn names(&self) -> Result<Vec<OsString>> {
+        Ok(self.0.iter().map(|(name, _)| name.into()).collect())
     }
 }

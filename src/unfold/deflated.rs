@@ -1,0 +1,329 @@
+//! Deflate data read at any position, with access points that a builder leaves on its way.
+
+use std::{
+    cell::RefCell,
+    mem,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
+
+use super::{
+    gzip::{Framing, Place, Walk},
+    inflate::WINDOW,
+    kept::{self, Key},
+    progress::{End, EndWhenDropped, Progress},
+};
+use crate::{Error, Result, source::Source};
+
+/// Plain bytes that the builder decodes between two looks at whether it is still wanted.
+const STEP: usize = 256 << 10;
+
+/// Plain bytes between two access points.
+const SPACING: u64 = 1 << 20;
+
+/// The same for large images: a window for each costs more than decoding a little more.
+const WIDE_SPACING: u64 = 4 << 20;
+
+/// Images above this size have the wide spacing.
+const LARGE: u64 = 1 << 30;
+
+/// A place in a stream with the plain bytes before it, compressed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Access {
+    pub(super) place: Place,
+    pub(super) window: Arc<[u8]>,
+}
+
+/// Where deflate data stands in a file, and what it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Stream {
+    /// Position of the first stored byte.
+    pub at: u64,
+    /// Position behind the last stored byte.
+    pub end: u64,
+    /// What stands around the deflate data.
+    pub framing: Framing,
+}
+
+/// The plain bytes of deflate data.
+#[derive(Debug)]
+pub struct Deflated {
+    source: Arc<dyn Source>,
+    stream: Stream,
+    size: u64,
+    spacing: u64,
+    shared: Arc<Shared>,
+    /// Set when the builder is at work, or nothing is left to build.
+    started: Mutex<bool>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    progress: Progress,
+    accesses: Mutex<Vec<Access>>,
+}
+
+impl Stream {
+    fn start(&self) -> Place {
+        Place {
+            bit: self.at * 8,
+            first: true,
+            ..Place::default()
+        }
+    }
+
+    /// The first plain bytes, `most` of them or all that there are before the end or the first damage; and whether
+    /// that is the end.
+    ///
+    /// # Errors
+    /// What stands against the very first byte.
+    pub fn head(&self, source: &dyn Source, most: usize) -> Result<(Vec<u8>, bool)> {
+        let mut plain = vec![0; most];
+        let mut at = 0;
+        let walk = Walk::new(source, self.end, self.framing, self.start(), false);
+        let filled = walk.and_then(|mut walk| walk.fill(&mut plain, &mut at));
+        let is_all = filled.is_ok() && at < most;
+        if at == 0 {
+            filled?;
+        }
+        plain.truncate(at);
+        Ok((plain, is_all))
+    }
+
+    /// Its number of plain bytes, if an index of it was kept.
+    #[must_use]
+    pub fn kept_size(&self, source: &dyn Source) -> Option<u64> {
+        kept::size(&self.key(source)?)
+    }
+
+    fn key(&self, source: &dyn Source) -> Option<Key> {
+        Key::of(source, self.at, self.end)
+    }
+}
+
+impl Deflated {
+    /// The plain bytes of a stream of `source`, which are `size` as far as anybody knows. Nothing is decoded before the first read.
+    #[must_use]
+    pub fn new(source: Arc<dyn Source>, stream: Stream, size: u64) -> Self {
+        Self {
+            source,
+            stream,
+            size,
+            spacing: if size > LARGE { WIDE_SPACING } else { SPACING },
+            shared: Arc::default(),
+            started: Mutex::default(),
+        }
+    }
+
+    /// Plain bytes that are decoded at once: reads that begin at their multiples cost nothing more.
+    #[must_use]
+    pub fn spacing(&self) -> u32 {
+        u32::try_from(self.spacing).expect("it is one of two constants")
+    }
+
+    /// As [`Deflated::new`], with an index that was built before.
+    #[cfg(test)]
+    pub(super) fn with_index(source: Arc<dyn Source>, stream: Stream, kept: kept::Kept) -> Self {
+        let this = Self::new(source, stream, kept.size);
+        this.take_up(kept);
+        *this.started.lock().unwrap() = true;
+        this
+    }
+
+    /// The access points so far.
+    #[cfg(test)]
+    pub(super) fn accesses(&self) -> Vec<Access> {
+        self.shared.lock().clone()
+    }
+
+    fn take_up(&self, kept: kept::Kept) {
+        *self.shared.lock() = kept.accesses;
+        self.shared.progress.end(End::complete(kept.size));
+    }
+
+    /// Takes up a kept index, or begins to build one.
+    fn start(&self) -> Result<()> {
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        if *started {
+            return Ok(());
+        }
+        let key = self.stream.key(self.source.as_ref());
+        let kept = key.as_ref().and_then(kept::load);
+        if let Some(kept) = kept.filter(|kept| kept.spacing == self.spacing) {
+            self.take_up(kept);
+        } else {
+            let mut builder = Builder {
+                source: Arc::clone(&self.source),
+                stream: self.stream,
+                spacing: self.spacing,
+                shared: Arc::clone(&self.shared),
+                key,
+            };
+            thread::Builder::new()
+                .name("unfold".into())
+                .spawn(move || builder.run())
+                .map_err(|err| Error::io(err, "cannot start a thread to decode the stream"))?;
+        }
+        *started = true;
+        Ok(())
+    }
+
+    /// Reads plain bytes that lie between two access points.
+    fn read_section(&self, out: &mut [u8], at: u64) -> Result<()> {
+        thread_local! {
+            static PLAIN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        }
+        let number = usize::try_from(at / self.spacing).expect("there are few access points");
+        let access = self.shared.lock().get(number).cloned();
+        let access = access.ok_or_else(|| Error::corrupt("an access point is missing"))?;
+        let skip = usize::try_from(at % self.spacing).expect("it is below the spacing");
+        PLAIN.with_borrow_mut(|plain| {
+            plain.resize(WINDOW + skip + out.len(), 0);
+            unpack(&access.window, &mut plain[..WINDOW])?;
+            let Stream { end, framing, .. } = self.stream;
+            let mut walk = Walk::new(self.source.as_ref(), end, framing, access.place, false)?;
+            let mut filled = WINDOW;
+            walk.fill(plain, &mut filled)?;
+            if filled < plain.len() {
+                return Err(Error::corrupt(
+                    "the stored bytes changed while they were read",
+                ));
+            }
+            out.copy_from_slice(&plain[WINDOW + skip..]);
+            if plain.capacity() > KEEP_BUFFER {
+                *plain = Vec::new();
+            }
+            Ok(())
+        })
+    }
+}
+
+/// A buffer larger than this is given back after use.
+const KEEP_BUFFER: usize = 2 << 20;
+
+impl Source for Deflated {
+    fn len(&self) -> u64 {
+        self.size
+    }
+
+    fn stored_len(&self) -> u64 {
+        self.stream.end - self.stream.at
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], at: u64) -> Result<()> {
+        let end = at
+            .checked_add(buf.len() as u64)
+            .filter(|&end| end <= self.size);
+        let end = end.ok_or_else(|| {
+            let kind = std::io::ErrorKind::UnexpectedEof.into();
+            Error::io(kind, format!("cannot read {} bytes at {at}", buf.len()))
+        })?;
+        self.start()?;
+        self.shared.progress.wait_for(end, self.size)?;
+        let (mut rest, mut at) = (buf, at);
+        while !rest.is_empty() {
+            let left = self.spacing - at % self.spacing;
+            let n = usize::try_from(left).map_or(rest.len(), |left| left.min(rest.len()));
+            let (now, later) = mem::take(&mut rest).split_at_mut(n);
+            self.read_section(now, at)?;
+            rest = later;
+            at += n as u64;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Deflated {
+    fn drop(&mut self) {
+        self.shared.progress.stop();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Access>> {
+        self.accesses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Goes through a stream once, from front to end.
+struct Builder {
+    source: Arc<dyn Source>,
+    stream: Stream,
+    spacing: u64,
+    shared: Arc<Shared>,
+    key: Option<Key>,
+}
+
+impl Builder {
+    fn run(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let _ends = EndWhenDropped(&shared.progress);
+        let mut done = 0;
+        let walk = Walk::new(
+            self.source.as_ref(),
+            self.stream.end,
+            self.stream.framing,
+            self.stream.start(),
+            true,
+        );
+        let walked = walk.map_err(|err| (0, err)).and_then(|mut walk| {
+            let walked = self.walk(&mut walk, &mut done);
+            let spoiled = if walk.is_refuted { walk.of_member() } else { 0 };
+            walked.map_err(|err| (done - spoiled, err))
+        });
+        let end = match walked {
+            Ok(true) => {
+                if let Some(key) = &self.key {
+                    kept::save(key, done, self.spacing, &shared.lock());
+                }
+                End::complete(done)
+            }
+            Ok(false) => return,
+            Err((good, err)) => End::damaged(good, &err),
+        };
+        shared.progress.end(end);
+    }
+
+    /// True when the stream was gone through, false when nobody wants it any more.
+    fn walk(&self, walk: &mut Walk<'_>, done: &mut u64) -> Result<bool> {
+        let mut plain = vec![0; WINDOW + STEP];
+        loop {
+            if self.shared.progress.is_stopped() {
+                return Ok(false);
+            }
+            if *done % self.spacing == 0 {
+                let access = Access {
+                    place: walk.place(),
+                    window: pack(&plain[..WINDOW]),
+                };
+                self.shared.lock().push(access);
+            }
+            let mut at = WINDOW;
+            let filled = walk.fill(&mut plain, &mut at);
+            *done += (at - WINDOW) as u64;
+            self.shared.progress.pass(*done);
+            filled?;
+            if at < plain.len() {
+                return Ok(true);
+            }
+            if *done > super::MOST_PLAIN {
+                return Err(Error::new(
+                    crate::ErrorKind::LimitExceeded,
+                    "the stream holds more than the limit of 1 TiB",
+                ));
+            }
+            plain.copy_within(STEP.., 0);
+        }
+    }
+}
+
+fn pack(window: &[u8]) -> Arc<[u8]> {
+    use std::io::Write;
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(window).expect("memory takes it");
+    encoder.finish().expect("memory takes it").into()
+}
+
+fn unpack(packed: &[u8], window: &mut [u8]) -> Result<()> {
+    crate::codec::Codec::Deflate.decode(packed, window)
+}
