@@ -6,6 +6,8 @@
 //!
 //! All state, threads and locks of streams live here; formats only say where a stream stands.
 
+use std::{fs, path::PathBuf};
+
 mod bits;
 mod deflated;
 mod gzip;
@@ -18,6 +20,14 @@ mod tests;
 
 pub use deflated::{Deflated, Stream};
 pub use gzip::Framing;
+
+/// The folder in which indexes are kept, made when it is not there; `None` where there can be none.
+#[must_use]
+pub fn kept_in() -> Option<PathBuf> {
+    let folder = kept::folder()?;
+    fs::create_dir_all(&folder).ok()?;
+    Some(folder)
+}
 
 /// The most plain bytes of a stream, as of the largest image: 1 TiB.
 const MOST_PLAIN: u64 = 1 << 40;

@@ -5,9 +5,12 @@
 mod common;
 
 use std::{
+    collections::BTreeSet,
+    ffi::OsString,
     fs::{self, File},
     io::{self, Read, Write},
     os::unix::{
+        ffi::OsStringExt,
         fs::{DirEntryExt, FileExt, MetadataExt, PermissionsExt},
         process::CommandExt,
     },
@@ -100,6 +103,44 @@ fn many_readers_of_one_file_all_get_its_plain_bytes() {
         }
     });
     assert!(fs::read(&path).unwrap() == plain);
+}
+
+#[test]
+fn names_that_are_odd_pass_through_the_kernel() {
+    if !fuse_is_there() {
+        return;
+    }
+    let (source, _place, mountpoint) = folders("mnt");
+    let plain = plain(30_000);
+    let long = |first: &str, end: &str| [first.repeat(251), end.into()].concat().into_bytes();
+    // The stored name and the shown one, of images and then of other files.
+    let images: [(Vec<u8>, Vec<u8>); 5] = [
+        (b"a\n\xff.cso".into(), b"a\n\xff.iso".into()),
+        (long("x", ".cso"), long("x", ".iso")),
+        // Its plain name is taken, and there is no room for the appended one.
+        (long("y", ".cso"), long("y", ".cso")),
+        (b"game.cso".into(), b"game.iso".into()),
+        (b".hidden.cso".into(), b".hidden.iso".into()),
+    ];
+    let others = [long("y", ".iso"), b"Game.iso".into(), b".cso".into()];
+    let name = |bytes: &[u8]| OsString::from_vec(bytes.into());
+    for (stored, _) in &images {
+        fs::write(source.path().join(name(stored)), cso(&plain)).unwrap();
+    }
+    for other in &others {
+        fs::write(source.path().join(name(other)), other).unwrap();
+    }
+    let _mounted = Mounted::start(&Spec::new(source.path(), &mountpoint)).unwrap();
+    let entries = fs::read_dir(&mountpoint).unwrap();
+    let listed: BTreeSet<OsString> = entries.map(|entry| entry.unwrap().file_name()).collect();
+    let shown = images.iter().map(|(_, shown)| shown).chain(&others);
+    assert_eq!(listed, shown.map(|shown| name(shown)).collect());
+    for (_, shown) in &images {
+        assert!(fs::read(mountpoint.join(name(shown))).unwrap() == plain);
+    }
+    for other in &others {
+        assert_eq!(&fs::read(mountpoint.join(name(other))).unwrap(), other);
+    }
 }
 
 #[test]

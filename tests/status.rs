@@ -32,7 +32,7 @@ fn status_tells_open_images_and_their_work() {
     }
     let mount = Mount::of(&library::folder());
     let mut open = File::open(mount.path().join("Racer.iso")).unwrap();
-    open.read_exact(&mut [0; 100_000]).unwrap();
+    open.read_exact(&mut vec![0; 100_000]).unwrap();
     let told = json(mount.path());
     assert_eq!(told["mountpoint"], mount.path().to_str().unwrap());
     assert_eq!(told["source"], library::folder().to_str().unwrap());

@@ -169,10 +169,5 @@ fn a_whole_gamecube_disc_in_gcz_decodes_to_its_hash() {
         at += n as u64;
     }
     let expected = "84cf7f49268ed261413c0708b8e228508381ccd589dc58fe2239496046967ce0";
-    let found: String = hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    assert_eq!(found, expected);
+    assert_eq!(library::hex(&hash.finalize()), expected);
 }

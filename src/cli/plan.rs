@@ -15,6 +15,7 @@ use crate::{
     fuse::session::{MountOptions, clear_dead_mount},
     image::Image,
     source::FileSource,
+    unfold,
 };
 
 /// A mount as the arguments ask for it.
@@ -106,6 +107,7 @@ impl Plan {
             direct_io: settings.direct_io,
             idle: settings.idle,
             confined_to,
+            keeps_in: unfold::kept_in(),
         };
         let filesystem = filesystem::Options {
             sources: self.sources,

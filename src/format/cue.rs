@@ -122,6 +122,10 @@ fn find(place: &Place<'_>, options: &OpenOptions<'_>) -> Result<(Arc<dyn Source>
     Ok((source, track))
 }
 
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "all formats are opened alike"
+)]
 fn open(source: Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Opened> {
     let text = text(source.as_ref())?;
     let sheet = Sheet::parse(&text)?;

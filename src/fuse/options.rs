@@ -35,6 +35,8 @@ pub struct MountOptions {
     /// The only folders that the threads which answer the kernel may read from now on, with all below them, where the
     /// system can see to that; `None` leaves these threads what the process may do.
     pub confined_to: Option<Vec<PathBuf>>,
+    /// The only folder that these threads may write to, for what is kept about images from one mount to the next.
+    pub keeps_in: Option<PathBuf>,
 }
 
 impl MountOptions {

@@ -49,6 +49,7 @@ pub struct Session {
     signals: Signals,
     unused: Option<Unused>,
     confined_to: Option<Vec<PathBuf>>,
+    keeps_in: Option<PathBuf>,
 }
 
 impl fmt::Debug for Session {
@@ -88,6 +89,7 @@ impl Session {
             signals,
             unused: options.idle.map(Unused::new),
             confined_to: options.confined_to.clone(),
+            keeps_in: options.keeps_in.clone(),
         })
     }
 
@@ -108,6 +110,7 @@ impl Session {
             mut signals,
             unused,
             confined_to,
+            keeps_in,
         } = self;
         let (tell, news) = mpsc::channel();
         let tell_end = tell.clone();
@@ -116,10 +119,10 @@ impl Session {
             // The threads that answer are started by this one, and are confined as it is.
             #[cfg(target_os = "linux")]
             if let Some(folders) = &confined_to {
-                super::linux::confine(folders);
+                super::linux::confine(folders, keeps_in.as_deref());
             }
             #[cfg(not(target_os = "linux"))]
-            drop(confined_to);
+            drop((confined_to, keeps_in));
             let _ = tell_end.send(News::Ended(kernel.run()));
         })?;
         spawn("plainiso-signal", move || {

@@ -103,7 +103,7 @@ impl Key {
 }
 
 /// Where indexes are kept: below `$XDG_CACHE_HOME`, or `~/.cache` without it.
-fn folder() -> Option<PathBuf> {
+pub(super) fn folder() -> Option<PathBuf> {
     let absolute = |name| {
         let path = PathBuf::from(env::var_os(name)?);
         path.is_absolute().then_some(path)

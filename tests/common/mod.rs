@@ -99,6 +99,7 @@ impl Spec {
                 .map(|glob| Pattern::new(glob).unwrap())
                 .collect(),
             idle: None,
+            keeps_in: None,
             confined_to: (!self.has("unconfined")).then(|| self.sources.clone()),
         }
     }

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::{collections::HashMap, ffi::OsString};
 
 use super::*;
 use crate::{cache::BlockCache, files::Content, image::Image, source::Siblings};
@@ -14,6 +14,10 @@ impl Siblings for Beside {
         let name = name.to_string_lossy().to_lowercase();
         let found = self.0.get(&name).cloned();
         Ok(found.map(|bytes| Arc::new(bytes) as Arc<dyn Source>))
+    }
+
+    fn names(&self) -> Result<Vec<OsString>> {
+        Ok(self.0.keys().map(OsString::from).collect())
     }
 }
 

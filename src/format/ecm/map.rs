@@ -1,7 +1,5 @@
 //! Blocks of some runs and pieces of runs, decoded together with their heads.
 
-use std::mem;
-
 use super::{
     index::Index,
     runs::{Run, Type, restore},
@@ -58,7 +56,7 @@ impl BlockMap for Map {
             };
             let units = u32::try_from(dst.len().div_ceil(run.kind.plain()))
                 .map_or(run.count, |units| units.min(run.count));
-            for_units(run.kind, units as usize, &mut src, &mut dst)?;
+            dst = for_units(run.kind, units as usize, &mut src, dst)?;
         }
         Ok(())
     }
@@ -71,12 +69,17 @@ fn head(src: &mut &[u8]) -> Result<Run> {
 }
 
 /// Decodes so many sectors or bytes from the front of `src` to the front of `dst`.
-fn for_units(kind: Type, units: usize, src: &mut &[u8], dst: &mut &mut [u8]) -> Result<()> {
+/// Returns the rest of `dst`.
+fn for_units<'d>(
+    kind: Type,
+    units: usize,
+    src: &mut &[u8],
+    dst: &'d mut [u8],
+) -> Result<&'d mut [u8]> {
     let (stored, plain) = (units * kind.stored(), units * kind.plain());
     let (from, rest) = src.split_at_checked(stored).ok_or_else(changed)?;
-    let all = mem::take(dst);
-    let (to, later) = all.split_at_mut_checked(plain).ok_or_else(changed)?;
-    (*src, *dst) = (rest, later);
+    let (to, later) = dst.split_at_mut_checked(plain).ok_or_else(changed)?;
+    *src = rest;
     match kind {
         Type::Bytes => to.copy_from_slice(from),
         Type::Sectors(sector) => {
@@ -86,7 +89,7 @@ fn for_units(kind: Type, units: usize, src: &mut &[u8], dst: &mut &mut [u8]) -> 
             }
         }
     }
-    Ok(())
+    Ok(later)
 }
 
 /// The heads were checked at open; they can only be others when the file was written to since.

@@ -4,7 +4,7 @@
 //! Only these threads are confined. The main thread must unmount, which takes mount(2)'s rights or the setuid program
 //! fusermount3; it touches no byte of an image.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr,
@@ -18,15 +18,15 @@ use rustix::thread::{
 const NEWEST: ABI = ABI::V5;
 
 /// Confines the calling thread, and those that it starts: no new privileges, no capabilities but those for reading,
-/// and no files but those below `readable`, which can be read. What the kernel does not know stays as it was.
-pub(in crate::fuse) fn confine(readable: &[PathBuf]) {
+/// and no files but those below `readable`, which can be read, and in `writable`, which can be made and removed. What the kernel does not know stays as it was.
+pub(in crate::fuse) fn confine(readable: &[PathBuf], writable: Option<&Path>) {
     if let Err(err) = set_no_new_privs(true) {
         log::debug!("new privileges are not given up: {err}");
     }
     if let Err(err) = drop_capabilities() {
         log::debug!("capabilities are not dropped: {err}");
     }
-    match restrict_files(readable) {
+    match restrict_files(readable, writable) {
         Ok(RulesetStatus::NotEnforced) => log::debug!("this kernel has no Landlock"),
         Ok(_) => {}
         Err(err) => log::debug!("file access is not restricted: {err}"),
@@ -47,16 +47,20 @@ fn drop_capabilities() -> rustix::io::Result<()> {
     )
 }
 
-fn restrict_files(readable: &[PathBuf]) -> Result<RulesetStatus, RulesetError> {
+fn restrict_files(
+    readable: &[PathBuf],
+    writable: Option<&Path>,
+) -> Result<RulesetStatus, RulesetError> {
+    let reading = AccessFs::ReadFile | AccessFs::ReadDir;
+    let writing =
+        AccessFs::WriteFile | AccessFs::MakeReg | AccessFs::RemoveFile | AccessFs::Truncate;
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(NEWEST))?
         .handle_access(AccessNet::from_all(NEWEST))?
         .create()?
-        .add_rules(path_beneath_rules(
-            readable,
-            AccessFs::ReadFile | AccessFs::ReadDir,
-        ))?
+        .add_rules(path_beneath_rules(readable, reading))?
+        .add_rules(path_beneath_rules(writable, reading | writing))?
         .restrict_self()?;
     Ok(status.ruleset)
 }
@@ -69,7 +73,7 @@ mod tests {
 
     /// Confinement is for a thread, so each test has one of its own.
     fn confined(readable: PathBuf, test: impl FnOnce() + Send + 'static) {
-        let thread = thread::spawn(move || match restrict_files(&[readable]) {
+        let thread = thread::spawn(move || match restrict_files(&[readable], None) {
             Ok(RulesetStatus::NotEnforced) => eprintln!("left out: this kernel has no Landlock"),
             Ok(_) => test(),
             Err(err) => panic!("{err}"),
@@ -105,6 +109,24 @@ mod tests {
         });
     }
 
+    #[test]
+    fn a_confined_thread_makes_and_renames_files_where_it_may() {
+        let (inside, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (from, to) = (kept.path().join("new"), kept.path().join("index"));
+        let folder = kept.path().to_path_buf();
+        let thread = thread::spawn(move || {
+            match restrict_files(&[inside.path().into()], Some(&folder)).unwrap() {
+                RulesetStatus::NotEnforced => return eprintln!("left out: no Landlock"),
+                _ => fs::write(&from, "kept").unwrap(),
+            }
+            fs::rename(&from, &to).unwrap();
+            assert_eq!(fs::read(&to).unwrap(), b"kept");
+            fs::remove_file(&to).unwrap();
+            assert!(fs::write(inside.path().join("a"), "").is_err());
+        });
+        thread.join().unwrap();
+    }
+
     /// Taken away by kernels from 6.7 on.
     #[test]
     fn a_confined_thread_opens_no_tcp_port() {
@@ -123,7 +145,7 @@ mod tests {
     #[test]
     fn a_confined_thread_has_no_capability_but_those_for_reading() {
         let thread = thread::spawn(|| {
-            confine(&["/".into()]);
+            confine(&["/".into()], None);
             let left = capabilities(None).unwrap();
             let needed = CapabilitySet::DAC_READ_SEARCH | CapabilitySet::SYS_ADMIN;
             assert!(needed.contains(left.permitted) && needed.contains(left.effective));
