@@ -91,8 +91,8 @@ fn a_library_is_extracted_under_the_names_of_a_mount() {
         names(&out),
         [
             "Almanac.iso",
-            "Handbook.iso",
             "Cube.iso",
+            "Handbook.iso",
             "Odd Game.iso",
             "PSP Demos",
             "Pinball.bin",
@@ -102,6 +102,7 @@ fn a_library_is_extracted_under_the_names_of_a_mount() {
             "Rally.iso",
             "Saga.iso",
             "Secret.iso",
+            "Toolbox.iso",
             "Workbench.iso"
         ]
     );

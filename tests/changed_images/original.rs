@@ -165,7 +165,14 @@ impl Original {
 fn metadata(stored: &[u8], images: &[(u32, Image)]) -> Vec<usize> {
     let len = stored.len();
     // Blocks of a set lie in several files, and positions are those of all.
-    let is_alone = |image: &Image| image.stored_size() == len as u64;
+    // The blocks of a stream count in its plain bytes.
+    let lies_inside = |image: &Image| {
+        (0..image.geometry().blocks()).all(|block| {
+            let stored = image.locate(block);
+            stored.at + u64::from(stored.len) <= len as u64
+        })
+    };
+    let is_alone = |image: &Image| image.stored_size() == len as u64 && lies_inside(image);
     if images.is_empty() || !images.iter().all(|(_, image)| is_alone(image)) {
         return (0..len.min(FRONT)).collect();
     }

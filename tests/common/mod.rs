@@ -100,7 +100,11 @@ impl Spec {
                 .collect(),
             idle: None,
             keeps_in: None,
-            confined_to: (!self.has("unconfined")).then(|| self.sources.clone()),
+            // A source that is replaced is another file to the kernel; its folder stays.
+            confined_to: (!self.has("unconfined")).then(|| {
+                let folder = |source: &PathBuf| source.parent().unwrap_or(source).to_path_buf();
+                self.sources.iter().map(folder).collect()
+            }),
         }
     }
 }
