@@ -10,6 +10,7 @@ use crate::{
     source::{NoSiblings, Siblings, Source},
 };
 
+mod ccd;
 mod chd;
 mod cso;
 mod cue;
@@ -20,6 +21,8 @@ mod gz;
 mod iso;
 mod isz;
 mod jso;
+mod mds;
+mod nrg;
 #[cfg(test)]
 mod tests;
 mod zip;
@@ -35,6 +38,9 @@ pub static FORMATS: &[&Format] = &[
     &zip::ZIP,
     &chd::CHD,
     &cue::CUE,
+    &ccd::CCD,
+    &mds::MDS,
+    &nrg::NRG,
     &ecm::ECM,
     &gcz::GCZ,
     &iso::ISO,
@@ -229,6 +235,21 @@ fn unknown(head: &[u8]) -> Error {
 pub fn open(source: Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Opened> {
     let format = detect(source.as_ref(), options.name)?;
     (format.open)(source, options)
+}
+
+/// A file that `by` (a sheet, a descriptor) names, from beside it.
+///
+/// # Errors
+/// `MissingPart` when it is not there, `Io` when it cannot be opened.
+fn file_beside(name: &OsStr, by: &str, options: &OpenOptions<'_>) -> Result<Arc<dyn Source>> {
+    options.siblings.find(name)?.ok_or_else(|| {
+        let shown = name.to_string_lossy();
+        let message = format!(
+            "{by} names {}, which is not beside it",
+            shown.escape_debug()
+        );
+        Error::new(ErrorKind::MissingPart, message)
+    })
 }
 
 /// Every way to write an image.

@@ -14,7 +14,7 @@
 
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt, sync::Arc};
 
-use super::{Details, Format, OpenOptions, Opened, Summary};
+use super::{Details, Format, OpenOptions, Opened, Summary, file_beside};
 use crate::{
     Error, ErrorKind, Result,
     files::{Listed, PlainFile},
@@ -106,17 +106,7 @@ fn files(source: &Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Listed> 
 
 /// The file that holds the track, and where.
 fn find(place: &Place<'_>, options: &OpenOptions<'_>) -> Result<(Arc<dyn Source>, DataTrack)> {
-    let name = OsStr::from_bytes(place.file);
-    let source = options.siblings.find(name)?.ok_or_else(|| {
-        let shown = name.to_string_lossy();
-        Error::new(
-            ErrorKind::MissingPart,
-            format!(
-                "the sheet names {}, which is not beside it",
-                shown.escape_debug()
-            ),
-        )
-    })?;
+    let source = file_beside(OsStr::from_bytes(place.file), "the sheet", options)?;
     let end = place.end.unwrap_or(source.len());
     let track = DataTrack::between(place.at, end, place.layout, source.as_ref())?;
     Ok((source, track))
