@@ -14,7 +14,7 @@ use std::{
 use clap::{Parser, Subcommand};
 use plainiso::{
     cache::BlockCache,
-    fs::{Filesystem, Naming, Options, ROOT},
+    fs::{Filesystem, Naming, Options, ROOT, Tracks},
     image::Image,
 };
 use plainiso_bench_tools::{PageAligned, Random, bytes, cpu_time};
@@ -108,6 +108,7 @@ fn filesystem(image: &Path) -> Result<Filesystem> {
         naming: Naming::default(),
         images_only: false,
         follow_links: false,
+        tracks: Tracks::Both,
         uid: None,
         gid: None,
         umask: None,
