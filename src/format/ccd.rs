@@ -1,4 +1,4 @@
-//! CCD of CloneCD: a sheet about a disc whose whole sectors lie in an `.img` of the same name.
+//! CCD of `CloneCD`: a sheet about a disc whose whole sectors lie in an `.img` of the same name.
 //!
 //! | line | what it says |
 //! |---|---|

@@ -197,7 +197,7 @@ fn layout(block: &[u8; 80]) -> Result<Option<Layout>> {
     }
     let layout = match (block[0] & 7, stride) {
         (1, _) => return Ok(None),
-        (2 | 3 | 4, 2048) => Layout::User,
+        (2..=4, 2048) => Layout::User,
         (3 | 4, 2336) => Layout::Mode2 { stride },
         (2, 2352 | 2448) => Layout::Whole { mode: 1, stride },
         (3 | 4, 2352 | 2448) => Layout::Whole { mode: 2, stride },

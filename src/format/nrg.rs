@@ -156,20 +156,16 @@ impl<'b> Iterator for Chunks<'b> {
             return None;
         }
         let len = u32::from_be_bytes([head[4], head[5], head[6], head[7]]);
-        match rest.split_at_checked(len as usize) {
-            Some((data, rest)) => {
-                self.0 = rest;
-                Some(Ok((&head[..4], data)))
-            }
-            None => {
-                self.0 = &[];
-                Some(Err(Error::corrupt(format!(
-                    "chunk {} has {len} bytes, {} are left",
-                    head[..4].escape_ascii(),
-                    rest.len()
-                ))))
-            }
+        if let Some((data, rest)) = rest.split_at_checked(len as usize) {
+            self.0 = rest;
+            return Some(Ok((&head[..4], data)));
         }
+        self.0 = &[];
+        Some(Err(Error::corrupt(format!(
+            "chunk {} has {len} bytes, {} are left",
+            head[..4].escape_ascii(),
+            rest.len()
+        ))))
     }
 }
 

@@ -8,9 +8,9 @@ fn sectors(count: u8) -> Vec<u8> {
     (0..count).flat_map(|number| [number; 2048]).collect()
 }
 
-fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+fn chunk(name: [u8; 4], data: &[u8]) -> Vec<u8> {
     let len = u32::try_from(data.len()).unwrap();
-    [name, &len.to_be_bytes()[..], data].concat()
+    [&name[..], &len.to_be_bytes(), data].concat()
 }
 
 /// An entry of `ETN2`.
@@ -31,7 +31,7 @@ fn nrg(mut stored: Vec<u8>, chunks: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn of_track(entry: &[u8]) -> Vec<u8> {
-    nrg(sectors(3), &[chunk(b"ETN2", entry), chunk(b"END!", &[])])
+    nrg(sectors(3), &[chunk(*b"ETN2", entry), chunk(*b"END!", &[])])
 }
 
 fn opened(stored: Vec<u8>) -> Result<Image> {
@@ -39,8 +39,8 @@ fn opened(stored: Vec<u8>) -> Result<Image> {
     Ok(Image::new(opened, Arc::new(BlockCache::new(1 << 20))))
 }
 
-fn refusal(stored: Vec<u8>) -> String {
-    data_track(&stored).unwrap_err().to_string()
+fn refusal(stored: &Vec<u8>) -> String {
+    data_track(stored).unwrap_err().to_string()
 }
 
 #[test]
@@ -55,8 +55,8 @@ fn a_track_of_user_data_is_the_image() {
 fn version_1_has_short_numbers() {
     let mut stored = sectors(2);
     let entry = [0_u32, 4096, 0, 0, 0].map(u32::to_be_bytes).concat();
-    stored.extend(chunk(b"ETNF", &entry));
-    stored.extend(chunk(b"END!", &[]));
+    stored.extend(chunk(*b"ETNF", &entry));
+    stored.extend(chunk(*b"END!", &[]));
     stored.extend(b"NERO");
     stored.extend(4096_u32.to_be_bytes());
     assert_eq!(data_track(&stored).unwrap().size(), 4096);
@@ -92,26 +92,26 @@ fn rejects_chunks_behind_the_footer() {
     let mut stored = of_track(&track(0, 2048, 0));
     let len = stored.len();
     stored[len - 8..].copy_from_slice(&u64::MAX.to_be_bytes());
-    assert!(refusal(stored).starts_with("the first chunk is at 18446744073709551615, behind"));
+    assert!(refusal(&stored).starts_with("the first chunk is at 18446744073709551615, behind"));
 }
 
 #[test]
 fn rejects_chunks_above_the_limit() {
     let mut stored = of_track(&track(0, 2048, 0));
     stored.splice(0..0, vec![0; 2 << 20]);
-    assert!(refusal(stored).ends_with("the limit is 1 MiB"));
+    assert!(refusal(&stored).ends_with("the limit is 1 MiB"));
 }
 
 #[test]
 fn rejects_a_chunk_longer_than_what_is_left() {
-    let mut long = chunk(b"ETN2", &track(0, 2048, 0));
+    let mut long = chunk(*b"ETN2", &track(0, 2048, 0));
     long[4] = 0xff;
-    assert!(refusal(nrg(sectors(1), &[long])).starts_with("chunk ETN2 has 4278190112 bytes, "));
+    assert!(refusal(&nrg(sectors(1), &[long])).starts_with("chunk ETN2 has 4278190112 bytes, "));
 }
 
 #[test]
 fn rejects_a_track_that_ends_behind_the_tracks() {
-    let said = refusal(of_track(&track(2048, u64::MAX, 0)));
+    let said = refusal(&of_track(&track(2048, u64::MAX, 0)));
     assert_eq!(
         said,
         "a track ends at 18446744073709551615, the tracks end at 6144"
@@ -120,20 +120,20 @@ fn rejects_a_track_that_ends_behind_the_tracks() {
 
 #[test]
 fn rejects_an_unknown_mode() {
-    assert!(refusal(of_track(&track(0, 2048, 9))).starts_with("a track's mode is 9, "));
+    assert!(refusal(&of_track(&track(0, 2048, 9))).starts_with("a track's mode is 9, "));
 }
 
 #[test]
 fn rejects_a_sector_size_of_another_mode() {
     let mut dao = vec![0; 22 + 42];
     dao[22 + 12..22 + 14].copy_from_slice(&2352_u16.to_be_bytes());
-    let said = refusal(nrg(sectors(1), &[chunk(b"DAOX", &dao)]));
+    let said = refusal(&nrg(sectors(1), &[chunk(*b"DAOX", &dao)]));
     assert_eq!(said, "a track's sector size is 2352, its mode 0 has 2048");
 }
 
 #[test]
 fn rejects_a_disc_of_sound_alone() {
-    assert!(refusal(of_track(&track(0, 2048, 7))).starts_with("there is no data track"));
+    assert!(refusal(&of_track(&track(0, 2048, 7))).starts_with("there is no data track"));
 }
 
 #[test]
