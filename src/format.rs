@@ -27,6 +27,7 @@ mod nrg;
 mod playlist;
 #[cfg(test)]
 mod tests;
+mod uif;
 mod wbfs;
 mod zip;
 
@@ -50,6 +51,7 @@ pub static FORMATS: &[&Format] = &[
     &gcz::GCZ,
     &wbfs::WBFS,
     &cso::CISO,
+    &uif::UIF,
     &iso::ISO,
 ];
 

@@ -19,6 +19,7 @@ const DISCS: &[(&str, &str, &str)] = &[
     ("mds/cd_m1.mds", "mds/cd_m1.iso", TINY),
     ("mds/cd_m1_sub.mds", "mds/cd_m1_sub.iso", TINY),
     ("mds/dvd.mds", "mds/dvd.iso", TINY),
+    ("uif/iso.uif", "uif/iso.iso", TINY),
     (
         "ecm/tiny_m1.bin.ecm",
         "ecm/tiny_m1.bin",
@@ -49,8 +50,9 @@ fn a_mount_shows_the_image_beside_the_stored_files() {
     let same = |name: &str| fs::read(mount.path().join(name)).unwrap();
     for (stored, shown, expected) in DISCS {
         assert_eq!(sha256(&same(shown)), *expected, "{shown}");
-        let is_ecm = Path::new(stored).extension().unwrap() == "ecm";
-        assert_eq!(mount.path().join(stored).exists(), !is_ecm, "{stored}");
+        let ending = Path::new(stored).extension().unwrap();
+        let is_decoded = ending == "ecm" || ending == "uif";
+        assert_eq!(mount.path().join(stored).exists(), !is_decoded, "{stored}");
     }
     for name in [
         "ccd/clone.img",

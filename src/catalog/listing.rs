@@ -313,7 +313,8 @@ impl Found {
                 _ => None,
             },
             Probe::PassThrough => SetKey::of_part(&self.name),
-            Probe::Text(..) | Probe::Fault => None,
+            Probe::Fault => names::set_of_second(&self.name),
+            Probe::Text(..) => None,
         }
     }
 

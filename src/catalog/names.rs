@@ -162,6 +162,14 @@ impl SetKey {
     }
 }
 
+/// The set of an Xbox CISO to whose first file, `Game.1.cso`, a file is the second by its name. Nothing in it says so.
+pub(super) fn set_of_second(name: &OsStr) -> Option<SetKey> {
+    let stem = Path::new(name).file_stem()?;
+    let is_second = extension_of(name) == "cso" && extension_of(stem) == "2";
+    let first = Path::new(stem).with_extension("1.cso");
+    is_second.then(|| SetKey::of_image(first.as_os_str(), "cso"))
+}
+
 /// Cuts `.part01` off the end of a stem: what is before it, and the number.
 pub(super) fn part_number(stem: &OsStr) -> Option<(&OsStr, u32)> {
     let extension = extension_of(stem);

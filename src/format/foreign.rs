@@ -9,7 +9,6 @@
 //! | 0 | `WII`, 1, `DISC` | WDF of wit |
 //! | 0 | ae 0f 38 a2 | TGC, a `GameCube` disc inside another |
 //! | 0x200 | `NKIT` | `NKit`, a disc without what can be made again |
-//! | 64 before the end | `bbis` | UIF of `MagicISO` |
 //! | 8 before the end | 0x80000004 to 0x80000006, then a position in the file; both little-endian | CDI of `DiscJuggler` |
 //!
 //! Sources: files of those formats, the documentation of Dolphin and of `NKit`, and what libMirage and wit read.
@@ -43,8 +42,6 @@ const FRONTS: &[(&[u8], &str)] = &[
 const NKIT: &str =
     "this is an NKit image, which is not read; NKit's ConvertToISO makes the ISO of it again";
 
-const UIF: &str = "this is a UIF image of MagicISO, which is not read; uif2iso makes an ISO of it";
-
 const CDI: &str =
     "this is a CDI image of DiscJuggler, which is not read; cdirip takes its tracks out";
 
@@ -53,13 +50,8 @@ pub(super) fn named(head: &[u8], source: &dyn Source) -> Option<&'static str> {
     let front = FRONTS.iter().find(|(mark, _)| head.starts_with(mark));
     let front = front.map(|(_, sentence)| *sentence);
     front
-        .or_else(|| has(source, Some(0x200), *b"NKIT").then_some(NKIT))
-        .or_else(|| has(source, source.len().checked_sub(64), *b"bbis").then_some(UIF))
+        .or_else(|| (four(source, Some(0x200)) == Some(*b"NKIT")).then_some(NKIT))
         .or_else(|| is_cdi(source).then_some(CDI))
-}
-
-fn has(source: &dyn Source, at: Option<u64>, mark: [u8; 4]) -> bool {
-    four(source, at) == Some(mark)
 }
 
 fn is_cdi(source: &dyn Source) -> bool {
@@ -88,8 +80,11 @@ mod tests {
         format::{self, OpenOptions},
     };
 
-    /// A file of zeroes with these bytes at their places, as far as it goes.
-    fn file(parts: &[(usize, &[u8])]) -> Vec<u8> {
+    /// A place and the bytes there.
+    type Mark<'b> = (usize, &'b [u8]);
+
+    /// A file with these marks.
+    fn file(parts: &[Mark<'_>]) -> Vec<u8> {
         let mut file = vec![0x11; 4096];
         for (at, bytes) in parts {
             file[*at..*at + bytes.len()].copy_from_slice(bytes);
@@ -108,15 +103,13 @@ mod tests {
     #[test]
     fn rejects_each_by_name_with_what_to_do() {
         let cdi = [6, 0, 0, 0x80, 0, 1, 0, 0];
-        type Mark<'b> = (usize, &'b [u8]);
-        let files: [(&str, &str, Mark<'_>); 8] = [
+        let files: [(&str, &str, Mark<'_>); 7] = [
             ("DAA", "daa2iso", (0, b"DAA\0\0\0")),
             ("GBI", "daa2iso", (0, b"GBI\0\0\0")),
             ("PBP", "PSXPackager", (0, b"\0PBP")),
             ("WDF", "wit", (0, b"WII\x01DISC")),
             ("TGC", "dolphin-tool", (0, b"\xae\x0f\x38\xa2")),
             ("NKit", "ConvertToISO", (0x200, b"NKIT v01")),
-            ("UIF", "uif2iso", (4096 - 64, b"bbis")),
             ("CDI", "cdirip", (4096 - 8, &cdi)),
         ];
         for (name, tool, part) in files {

@@ -1,6 +1,6 @@
 //! Reading, seeking, sharing.
 
-use std::{ffi::OsStr, fs, thread};
+use std::{ffi::OsStr, fs, path::Path, thread};
 
 use plainiso::{
     ErrorKind,
@@ -158,4 +158,60 @@ fn a_password_beside_an_image_is_not_shown_and_other_password_files_are() {
     options.password = Some(Password::new(b"unused".to_vec()));
     let filesystem = Filesystem::new(options).unwrap();
     assert_eq!(names(&filesystem, ROOT), ["a.iso", "b.iso", "c.pwd"]);
+}
+
+/// The first file of an Xbox CISO is as long as such files are where they go on: all but its front is a hole.
+#[test]
+fn an_xbox_ciso_in_two_files_reads_as_one_image() {
+    let plain: Vec<u8> = (0..4_u8).flat_map(|number| [number; 2048]).collect();
+    let packed = lz4_flex::block::compress(&plain[..2048]);
+    let mut first = b"CISO\x18\0\0\0".to_vec();
+    first.extend(8192_u64.to_le_bytes());
+    first.extend(2048_u32.to_le_bytes());
+    first.extend([2, 2, 0, 0]);
+    let data_at = 24 + 4 * 5;
+    let stored_at = (data_at + 4 + packed.len()).next_multiple_of(4);
+    let entry = |at: usize| u32::try_from(at / 4).unwrap();
+    for entry in [entry(data_at) | 1 << 31, entry(stored_at), 0, 512, 1024] {
+        first.extend(entry.to_le_bytes());
+    }
+    first.extend(u32::try_from(packed.len()).unwrap().to_le_bytes());
+    first.extend(packed);
+    first.resize(stored_at, 0);
+    first.extend(&plain[2048..4096]);
+    let library = Library::with(&[("Game.1.cso", &first), ("Game.2.cso", &plain[4096..])]);
+    let file = fs::File::options()
+        .write(true)
+        .open(library.path("Game.1.cso"));
+    file.unwrap().set_len(0xffbf_6400).unwrap();
+    let filesystem = library.mount();
+    assert_eq!(names(&filesystem, ROOT), ["Game.1.iso"]);
+    assert_eq!(contents(&filesystem, "Game.1.iso").unwrap(), plain);
+}
+
+#[test]
+fn a_split_wbfs_reads_as_one_image() {
+    let stored = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sparse/Cube.wbfs");
+    let stored = fs::read(stored).unwrap();
+    let (first, second) = stored.split_at(300_000);
+    let library = Library::with(&[
+        ("Game.wbfs", first),
+        ("GAME.WBF1", second),
+        ("x.iso", &stored),
+    ]);
+    let filesystem = library.mount();
+    assert_eq!(names(&filesystem, ROOT), ["Game.iso", "x.iso"]);
+    let [set, whole] = ["Game.iso", "x.iso"].map(|name| {
+        let file = find(&filesystem, name).unwrap();
+        assert_eq!(file.size, 4_699_979_776);
+        let opened = filesystem.open(file.ino).unwrap();
+        let mut bytes = vec![0; 400_000];
+        assert_eq!(
+            filesystem.read(opened.handle, &mut bytes, 0).unwrap(),
+            bytes.len()
+        );
+        filesystem.release(opened.handle);
+        bytes
+    });
+    assert!(set == whole && set.iter().any(|byte| *byte != 0));
 }
