@@ -91,6 +91,7 @@ fn a_library_is_extracted_under_the_names_of_a_mount() {
         names(&out),
         [
             "Almanac.iso",
+            "Chess.iso",
             "Cube.iso",
             "Darts.iso",
             "Handbook.iso",
