@@ -20,6 +20,7 @@ mod known;
 mod listing;
 mod names;
 mod passing;
+mod probed;
 mod reported;
 mod rows;
 mod stat;

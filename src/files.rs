@@ -87,6 +87,15 @@ impl Listed {
         }
     }
 
+    /// The stored file as it is, and beside it an image of so many bytes, which come from the files beside.
+    #[must_use]
+    pub fn with_image(size: u64, beside: Vec<OsString>) -> Self {
+        Self {
+            files: vec![PlainFile::stored(), PlainFile::blocks(".iso", size, 0)],
+            beside,
+        }
+    }
+
     /// Plain bytes of all files that are decoded.
     #[must_use]
     pub fn plain_bytes(&self) -> u64 {

@@ -5,7 +5,7 @@ use std::{ffi::OsStr, fmt, path::Path, sync::Arc};
 use crate::{
     Error, ErrorKind, Result,
     files::{Listed, Tracks},
-    map::BlockMap,
+    map::{BlockMap, disc::DataTrack},
     pack::Target,
     source::{NoSiblings, Siblings, Source},
 };
@@ -16,6 +16,7 @@ mod cso;
 mod cue;
 mod dax;
 mod ecm;
+mod foreign;
 mod gcz;
 mod gz;
 mod iso;
@@ -23,9 +24,13 @@ mod isz;
 mod jso;
 mod mds;
 mod nrg;
+mod playlist;
 #[cfg(test)]
 mod tests;
+mod wbfs;
 mod zip;
+
+pub use playlist::PLAYLIST;
 
 /// Every format. Detection tries them in this order, after the one that the file's extension names.
 pub static FORMATS: &[&Format] = &[
@@ -43,6 +48,8 @@ pub static FORMATS: &[&Format] = &[
     &nrg::NRG,
     &ecm::ECM,
     &gcz::GCZ,
+    &wbfs::WBFS,
+    &cso::CISO,
     &iso::ISO,
 ];
 
@@ -219,10 +226,13 @@ pub fn detect(source: &dyn Source, name: &OsStr) -> Result<&'static Format> {
     let mut attempts = named.into_iter().chain(others);
     attempts
         .find(|format| (format.detect)(head, source))
-        .ok_or_else(|| unknown(head))
+        .ok_or_else(|| unknown(head, source))
 }
 
-fn unknown(head: &[u8]) -> Error {
+fn unknown(head: &[u8], source: &dyn Source) -> Error {
+    if let Some(sentence) = foreign::named(head, source) {
+        return Error::new(ErrorKind::UnknownFormat, sentence);
+    }
     let found = match head.get(..4) {
         Some(magic) => format!("its first bytes are {}", magic.escape_ascii()),
         None => format!("it has only {} bytes", head.len()),
@@ -255,6 +265,25 @@ fn file_beside(name: &OsStr, by: &str, options: &OpenOptions<'_>) -> Result<Arc<
         );
         Error::new(ErrorKind::MissingPart, message)
     })
+}
+
+/// A data track in a file beside the one that was opened.
+fn track_beside(
+    format: &'static Format,
+    (name, file): (&OsStr, Arc<dyn Source>),
+    track: DataTrack,
+    variant: String,
+) -> Opened {
+    Opened {
+        format,
+        source: file,
+        map: track.into_map(),
+        details: Details {
+            variant,
+            parts: vec![name.to_string_lossy().into_owned()],
+            ..Details::default()
+        },
+    }
 }
 
 /// Every way to write an image.

@@ -4,6 +4,7 @@ use std::{fmt, ops::Range};
 
 use crate::{Error, Result, codec::Codec};
 
+pub mod console;
 pub mod disc;
 
 /// The largest block that any format may have, in bytes.

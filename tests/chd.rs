@@ -267,3 +267,39 @@ fn a_disc_of_chdman_is_what_chdman_extracts() {
         );
     }
 }
+
+#[test]
+fn a_playlist_names_the_sheet_of_a_disc_that_has_one() {
+    let Some(vectors) = vectors() else { return };
+    if !library::fuse_is_there() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let discs = [
+        ("a.chd", "cd_multi_zs.chd", "a.cue"),
+        ("b.chd", "gd_default.chd", "b.gdi"),
+        ("c.chd", "cd_cooked_default.chd", "c.iso"),
+        ("d.chd", "cd_m1_cdzl.chd", "d.cue"),
+        ("e.chd", "dvd_zlib.chd", "e.iso"),
+    ];
+    for (name, vector, _) in discs {
+        fs::copy(
+            vectors.join("others/chd").join(vector),
+            dir.path().join(name),
+        )
+        .unwrap();
+    }
+    let list = |name: fn(&(&str, &str, &str)) -> String| {
+        discs
+            .iter()
+            .map(|disc| name(disc) + "\n")
+            .collect::<String>()
+    };
+    fs::write(dir.path().join("x.m3u"), list(|disc| disc.0.into())).unwrap();
+    let mount = Mount::of(dir.path());
+    let shown = fs::read_to_string(mount.path().join("x.m3u")).unwrap();
+    assert_eq!(shown, list(|disc| disc.2.into()));
+    for (_, _, name) in discs {
+        assert!(mount.path().join(name).exists(), "{name}");
+    }
+}

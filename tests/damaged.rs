@@ -210,13 +210,6 @@ fn failing_pages(file: &str, shown: &File, undetected: &[u64], vectors: &Path) -
     failing
 }
 
-#[test]
-fn an_xbox_image_is_refused_by_name() {
-    let Some(vectors) = vectors() else { return };
-    let err = open(&vectors.join("cso/xb.1.cso")).unwrap_err();
-    assert!(err.to_string().contains("Xbox"), "{err}");
-}
-
 /// The writer put the last block's end where its start belongs; every other block is right.
 #[test]
 fn an_index_without_the_last_block_fails_there_or_finds_it() {

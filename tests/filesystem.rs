@@ -17,5 +17,7 @@ mod damage;
 mod links;
 #[path = "filesystem/names.rs"]
 mod names;
+#[path = "filesystem/playlists.rs"]
+mod playlists;
 #[path = "filesystem/reading.rs"]
 mod reading;

@@ -70,6 +70,7 @@ fn every_format_has_a_fixture() {
     let tested: BTreeSet<String> = fixtures()
         .into_iter()
         .map(|fixture| fixture.format)
+        .chain(library::sparse().into_iter().map(|disc| disc.format))
         .collect();
     for format in FORMATS {
         assert!(

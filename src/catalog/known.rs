@@ -6,14 +6,18 @@ use std::{
     sync::Arc,
 };
 
-use super::{Place, Reported, rows::Rows, stat::Stat};
+use super::{
+    Place, Reported, StableHash,
+    probed::{Interest, Probed},
+    rows::Rows,
+    stat::Stat,
+};
 use crate::{
-    Error, ErrorKind, Result,
+    Result,
     cache::BlockCache,
-    files::{Content, Listed, Tracks},
-    format::{self, FORMATS, Format, OpenOptions, PartOf, Password},
+    files::Tracks,
+    format::{FORMATS, Format, PartOf, Password},
     image::Image,
-    source::{FileSource, Folder, Source},
 };
 
 /// A file of the library, or several that are one image.
@@ -44,6 +48,8 @@ pub(super) struct Extra {
     pub(super) parts: Vec<PathBuf>,
     /// How the stored bytes are shared out, when it is one of several plain files.
     pub(super) share: Option<Share>,
+    /// Whether what is shown was made of other files of the folder too: a change means to list it anew.
+    pub(super) is_made: bool,
 }
 
 /// One of several plain files that come from the same stored ones: so many bytes of all.
@@ -86,40 +92,6 @@ pub enum Probe {
     Text(&'static Format, Arc<[u8]>),
     /// It should be an image by its name, and is none that can be read.
     Fault,
-}
-
-/// What a stored file is: one plain file, or several.
-pub(super) enum Probed {
-    One(Probe),
-    /// What stands for a file that the system did not let us read. It is tried again at each look.
-    Unread(Probe),
-    Several(&'static Format, Listed),
-}
-
-/// Why a file's content matters.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Interest {
-    /// It does not: the file is passed through.
-    Nothing,
-    /// It bears the name of a plain image: it is passed through unless it is a compressed one.
-    PlainName,
-    /// It bears the name of an image, but is passed through if it is none that can be read.
-    PassesThrough,
-    /// It bears the name of a compressed image: if it is none, it is damaged.
-    ImageName,
-    /// It was named by the user: it is an image if the content is one.
-    Named,
-}
-
-impl Interest {
-    pub(super) fn of_name(name: &OsStr) -> Self {
-        match format::of_name(name) {
-            Some(format) if is_plain(format) => Self::PlainName,
-            Some(format) if format.passes_through => Self::PassesThrough,
-            Some(_) => Self::ImageName,
-            None => Self::Nothing,
-        }
-    }
 }
 
 /// A probe, and the state of the file to which it belongs.
@@ -211,10 +183,10 @@ impl StoredFile<'_> {
         })
     }
 
-    /// Whether its content matters.
+    /// Whether its content matters, for more than the names in it.
     #[must_use]
     pub fn bears_an_image(&self) -> bool {
-        self.candidate.is_some()
+        self.candidate.is_some() && self.extra().is_none_or(|extra| !extra.is_made)
     }
 
     fn extra(&self) -> Option<&Extra> {
@@ -244,8 +216,11 @@ impl StoredFile<'_> {
             // Its neighbours may have changed with it: all are listed anew.
             let changed = before.fingerprint != seen.stat.fingerprint;
             seen.stat = share.of(seen.stat);
-            seen.probe = before.probe();
-            return Ok((seen, changed));
+            return Ok((seen.with(before.probe()), changed));
+        }
+        if self.extra().is_some_and(|extra| extra.is_made) {
+            let changed = before.fingerprint != first.fingerprint;
+            return Ok((seen.with(before.probe()), changed));
         }
         seen.probe = before.probe();
         let mut is_several = false;
@@ -258,6 +233,18 @@ impl StoredFile<'_> {
         }
         let role_changed = is_several || before.probe().role() != seen.probe.role();
         Ok((seen, role_changed))
+    }
+}
+
+impl Seen {
+    /// Of a text that is made here, the state is that of the text too: the names in it may change alone.
+    fn with(mut self, probe: Probe) -> Self {
+        if let Probe::Text(_, text) = &probe {
+            let state = StableHash::new().number(self.stat.fingerprint);
+            self.stat.fingerprint = state.bytes(text).finish();
+        }
+        self.probe = probe;
+        self
     }
 }
 
@@ -321,87 +308,4 @@ impl Probe {
             Self::Fault => (2, None),
         }
     }
-}
-
-impl Probed {
-    /// Reads as much of a file as tells what it is shown as. A fault is reported once for each `fingerprint`.
-    pub(super) fn of(
-        path: &Path,
-        interest: Interest,
-        fingerprint: u64,
-        reported: &Reported,
-        tracks: Tracks,
-    ) -> Self {
-        if interest == Interest::Nothing {
-            return Self::One(Probe::PassThrough);
-        }
-        match Self::read(path, interest, tracks) {
-            Ok(probed) => probed,
-            Err(err) if interest != Interest::ImageName && is_foreign(err.kind()) => {
-                Self::One(Probe::PassThrough)
-            }
-            Err(err) => {
-                let is_of_the_system = err.os_error().is_some();
-                reported.fault(path, fingerprint, &err.in_file(path));
-                let probe = match interest {
-                    Interest::PlainName | Interest::PassesThrough => Probe::PassThrough,
-                    _ => Probe::Fault,
-                };
-                if is_of_the_system {
-                    Self::Unread(probe)
-                } else {
-                    Self::One(probe)
-                }
-            }
-        }
-    }
-
-    fn read(path: &Path, interest: Interest, tracks: Tracks) -> Result<Self> {
-        let source: Arc<dyn Source> = Arc::new(FileSource::open(path)?);
-        let options = OpenOptions {
-            name: path.file_name().unwrap_or_default(),
-            siblings: &Folder::of(path),
-            tracks,
-            ..OpenOptions::alone()
-        };
-        let format = format::detect(source.as_ref(), options.name)?;
-        if is_plain(format) && interest != Interest::ImageName {
-            return Ok(Self::One(Probe::PassThrough));
-        }
-        // What bears a plain image's name keeps it, and so is one file.
-        if let Some(files) = format.files.filter(|_| interest != Interest::PlainName) {
-            return one_of(format, files(&source, &options)?);
-        }
-        let summary = (format.probe)(source.as_ref())?;
-        Ok(Self::One(Probe::Image {
-            format,
-            size: summary.size,
-            part: summary.part,
-            file: 0,
-        }))
-    }
-}
-
-/// A list of files, which must not be empty.
-fn one_of(format: &'static Format, listed: Listed) -> Result<Probed> {
-    if listed.files.is_empty() {
-        let none = "there is no disc image in it";
-        return Err(Error::new(ErrorKind::UnknownFormat, none));
-    }
-    // The stored file alone is one that is passed through.
-    if let [only] = &listed.files[..] {
-        if only.content == Content::Stored {
-            return Ok(Probed::One(Probe::PassThrough));
-        }
-    }
-    Ok(Probed::Several(format, listed))
-}
-
-fn is_foreign(kind: ErrorKind) -> bool {
-    kind == ErrorKind::UnknownFormat
-}
-
-/// Whether a format stores plain bytes as they are.
-fn is_plain(format: &Format) -> bool {
-    format.name == "iso"
 }

@@ -7,14 +7,16 @@ use std::{
     sync::Arc,
 };
 
+mod playlists;
 mod sets;
 mod several;
 
 use super::{
     Catalog, Directory, Place, Probe,
-    known::{Candidate, Extra, Interest, Known, Probed},
+    known::{Candidate, Extra, Known},
     names::{self, Role, SetKey},
     passing::passing,
+    probed::{Interest, Probed},
     refused,
     rows::{Line, Thing},
     stat::Stat,
@@ -221,8 +223,15 @@ fn show(catalog: &Catalog, place: &Arc<Place>, found: Vec<Found>) -> Vec<Line> {
     let stored: Vec<(&OsStr, Role<'_>)> = passing(roles);
     let names = names::shown(&stored, catalog.options.naming);
     let texts = several::texts(&shown, &names);
-    let all = names.into_iter().zip(texts).zip(shown);
-    passing(all.map(|((name, text), found)| found.into_line(name, text, place, &sets)))
+    let mut playlists = playlists::candidates(place.path(), &shown, &names);
+    let all = names.into_iter().zip(texts).zip(shown).enumerate();
+    passing(all.map(|(at, ((name, text), found))| {
+        let mut line = found.into_line(name, text, place, &sets);
+        if let Some(playlist) = playlists.remove(&at) {
+            line.thing = Thing::File(Some(playlist));
+        }
+        line
+    }))
 }
 
 impl Found {
@@ -328,7 +337,11 @@ impl Found {
             FoundKind::File(Interest::Nothing, _) => Thing::File(None),
             FoundKind::File(interest, known) => {
                 let parts = beside(parts, &stored, &known.probe());
-                let extra = Extra { parts, share: None };
+                let extra = Extra {
+                    parts,
+                    share: None,
+                    is_made: false,
+                };
                 let extra = (!extra.parts.is_empty()).then(|| Box::new(extra));
                 Thing::File(Some(Candidate {
                     interest,

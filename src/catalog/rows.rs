@@ -13,7 +13,8 @@ use std::{
 
 use super::{
     Entry, Item, Place, StoredFile,
-    known::{Candidate, Extra, Interest, Known},
+    known::{Candidate, Extra, Known},
+    probed::Interest,
 };
 use crate::{Error, ErrorKind, Result};
 

@@ -19,10 +19,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{Details, Format, OpenOptions, Opened, Summary, file_beside};
+use super::{Format, OpenOptions, Opened, Summary, file_beside, track_beside};
 use crate::{
     Error, ErrorKind, Result,
-    files::{Listed, PlainFile},
+    files::Listed,
     map::disc::{DataTrack, Layout},
     sector::{HEADER, SECTOR},
     source::{Source, read_array},
@@ -60,13 +60,7 @@ fn files(source: &Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Listed> 
     let name = image_of(options.name);
     let file = file_beside(&name, "the sheet", options)?;
     let track = Place::find(source.as_ref())?.in_file(file.as_ref())?;
-    Ok(Listed {
-        files: vec![
-            PlainFile::stored(),
-            PlainFile::blocks(".iso", track.size(), 0),
-        ],
-        beside: vec![name],
-    })
+    Ok(Listed::with_image(track.size(), vec![name]))
 }
 
 #[allow(
@@ -78,16 +72,8 @@ fn open(source: Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Opened> {
     let place = Place::find(source.as_ref())?;
     let file = file_beside(&name, "the sheet", options)?;
     let track = place.in_file(file.as_ref())?;
-    Ok(Opened {
-        format: &CCD,
-        source: file,
-        map: track.into_map(),
-        details: Details {
-            variant: format!("track {:02}, {}", place.number, track.layout.name()),
-            parts: vec![name.to_string_lossy().into_owned()],
-            ..Details::default()
-        },
-    })
+    let variant = format!("track {:02}, {}", place.number, track.layout.name());
+    Ok(track_beside(&CCD, (&name, file), track, variant))
 }
 
 /// `Game.img` for `Game.ccd`.

@@ -89,19 +89,13 @@ fn probe(source: &dyn Source) -> Result<Summary> {
 fn files(source: &Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Listed> {
     let text = text(source.as_ref())?;
     let sheet = Sheet::parse(&text)?;
-    let stored = PlainFile::stored();
-    let Some(place) = sheet.data_track()? else {
-        return Ok(Listed::alone(vec![stored]));
-    };
     // A file of user data alone that is an `.iso` already needs no second one.
-    if place.is_an_iso() {
-        return Ok(Listed::alone(vec![stored]));
-    }
+    let Some(place) = sheet.data_track()?.filter(|place| !place.is_an_iso()) else {
+        return Ok(Listed::alone(vec![PlainFile::stored()]));
+    };
     let (_, track) = find(&place, options)?;
-    Ok(Listed {
-        files: vec![stored, PlainFile::blocks(".iso", track.size(), 0)],
-        beside: vec![OsStr::from_bytes(place.file).to_os_string()],
-    })
+    let beside = vec![OsStr::from_bytes(place.file).to_os_string()];
+    Ok(Listed::with_image(track.size(), beside))
 }
 
 /// The file that holds the track, and where.

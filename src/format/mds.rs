@@ -33,10 +33,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{Details, Format, OpenOptions, Opened, Summary, file_beside};
+use super::{Format, OpenOptions, Opened, Summary, file_beside, track_beside};
 use crate::{
     Error, ErrorKind, Result,
-    files::{Listed, PlainFile},
+    files::Listed,
     map::disc::{DataTrack, Layout},
     source::{Source, read_array},
 };
@@ -73,13 +73,7 @@ fn files(source: &Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Listed> 
     let track = Track::find(source.as_ref())?;
     let name = track.file_name(source.as_ref(), options.name)?;
     let track = track.in_file(file_beside(&name, "the descriptor", options)?.as_ref())?;
-    Ok(Listed {
-        files: vec![
-            PlainFile::stored(),
-            PlainFile::blocks(".iso", track.size(), 0),
-        ],
-        beside: vec![name],
-    })
+    Ok(Listed::with_image(track.size(), vec![name]))
 }
 
 #[allow(
@@ -91,16 +85,8 @@ fn open(source: Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Opened> {
     let name = track.file_name(source.as_ref(), options.name)?;
     let file = file_beside(&name, "the descriptor", options)?;
     let track = track.in_file(file.as_ref())?;
-    Ok(Opened {
-        format: &MDS,
-        source: file,
-        map: track.into_map(),
-        details: Details {
-            variant: format!("MDS v1, data track {}", track.layout.name()),
-            parts: vec![name.to_string_lossy().into_owned()],
-            ..Details::default()
-        },
-    })
+    let variant = format!("MDS v1, data track {}", track.layout.name());
+    Ok(track_beside(&MDS, (&name, file), track, variant))
 }
 
 /// The first data track of a descriptor.
@@ -119,7 +105,7 @@ impl Track {
         let head: [u8; 88] = read_array(source, 0, "MDS header")?;
         if head[16] != 1 {
             return Err(Error::unsupported(format!(
-                "version is {}, only version 1 is not encrypted",
+                "version is {}, only version 1 is not encrypted; cdemu reads the others",
                 head[16]
             )));
         }
@@ -140,7 +126,8 @@ impl Track {
         let files = u32_at(block, 48);
         if files != 1 {
             return Err(Error::unsupported(format!(
-                "the track lies in {files} files, only tracks in one are read"
+                "the track lies in {files} files, only tracks in one are read; join them in their order and make the descriptor anew, \
+                 or mount it with cdemu"
             )));
         }
         let extra = u32_at(block, 12);

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use super::{Details, Format, OpenOptions, Opened, PartOf, Summary};
 use crate::{
     Error, ErrorKind, Result,
-    files::{Listed, PlainFile},
+    files::Listed,
     map::disc::{DataTrack, Layout},
     source::{Source, read_array},
 };
@@ -58,8 +58,7 @@ fn probe(source: &dyn Source) -> Result<Summary> {
 
 fn files(source: &Arc<dyn Source>, _options: &OpenOptions<'_>) -> Result<Listed> {
     let size = data_track(source.as_ref())?.size();
-    let image = PlainFile::blocks(".iso", size, 0);
-    Ok(Listed::alone(vec![PlainFile::stored(), image]))
+    Ok(Listed::with_image(size, Vec::new()))
 }
 
 fn open(source: Arc<dyn Source>, _options: &OpenOptions<'_>) -> Result<Opened> {

@@ -1,6 +1,9 @@
 //! What the tests of all formats share.
 
-use std::sync::Arc;
+use std::{
+    ffi::{OsStr, OsString},
+    sync::Arc,
+};
 
 use proptest::{
     prelude::*,
@@ -9,7 +12,35 @@ use proptest::{
 };
 
 use super::{OpenOptions, Opened};
-use crate::{Result, cache::BlockCache, image::Image};
+use crate::{
+    Result,
+    cache::BlockCache,
+    image::Image,
+    source::{Siblings, Source},
+};
+
+/// The files beside an image, by their names.
+#[derive(Debug)]
+pub(super) struct Beside(pub(super) Vec<(&'static str, Vec<u8>)>);
+
+impl Beside {
+    /// A single file.
+    pub(super) fn one(name: &'static str, bytes: Vec<u8>) -> Self {
+        Self(vec![(name, bytes)])
+    }
+}
+
+impl Siblings for Beside {
+    fn find(&self, name: &OsStr) -> Result<Option<Arc<dyn Source>>> {
+        let mut files = self.0.iter();
+        let found = files.find(|(own, _)| name.eq_ignore_ascii_case(own));
+        Ok(found.map(|(_, bytes)| Arc::new(bytes.clone()) as Arc<dyn Source>))
+    }
+
+    fn names(&self) -> Result<Vec<OsString>> {
+        Ok(self.0.iter().map(|(name, _)| (*name).into()).collect())
+    }
+}
 
 /// Opens a file that stands alone, whatever its format.
 pub(super) fn opened(file: Vec<u8>) -> Result<Opened> {

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use super::{AsStored, BlockMap, Geometry, Stored, check_size};
 use crate::{
-    Error, Result,
+    Error, ErrorKind, Result,
     codec::Codec,
-    sector::{HEADER, SECTOR, SYNC, USER},
+    sector::{HEADER, SECTOR, SUBHEADER, SYNC, USER},
     source::{Source, read_array},
 };
 
@@ -86,6 +86,9 @@ fn form_1(sector: &[u8], at: usize) -> Result<Range<usize>> {
     Ok(at + 8..at + 8 + USER)
 }
 
+/// Sectors all over a track whose form is looked at.
+const SPREAD: u64 = 8;
+
 /// A data track in a source.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct DataTrack {
@@ -117,6 +120,7 @@ impl DataTrack {
         };
         check_size(track.size()).map_err(|err| err.in_context("data track"))?;
         track.check_a_sector(source)?;
+        track.check_forms(source)?;
         Ok(track)
     }
 
@@ -134,6 +138,30 @@ impl DataTrack {
         bytes[..24].copy_from_slice(&read_array::<24>(source, at, "sector")?);
         let user = self.layout.user(&bytes).map(|_| ());
         user.map_err(|err| err.in_context(format_args!("sector {sector} of the data track")))
+    }
+
+    /// Looks whether a track of mode 2 has sectors of form 2, which have no place in an image: at those up to the
+    /// volume descriptor and at a few up to the last. The ones between may have some all the same.
+    fn check_forms(&self, source: &dyn Source) -> Result<()> {
+        let subheader = match self.layout {
+            Layout::Mode2 { .. } => 0,
+            Layout::Whole { mode: 2, .. } => SUBHEADER as u64,
+            Layout::User | Layout::Whole { .. } => return Ok(()),
+        };
+        let last = self.sectors - 1;
+        let spread = (1..=SPREAD).map(|part| last / SPREAD * part + last % SPREAD * part / SPREAD);
+        for sector in (0..=last.min(16)).chain(spread) {
+            let at = self.at + sector * u64::from(self.layout.stride()) + subheader;
+            let bytes: [u8; 4] = read_array(source, at, "subheader")?;
+            if bytes[2] & 0x20 != 0 {
+                let message = format!(
+                    "sector {sector} of the data track is of form 2, which has no 2048 bytes of user data: \
+                     there is no plain image of it, the stored sectors are all there is"
+                );
+                return Err(Error::new(ErrorKind::UnknownFormat, message));
+            }
+        }
+        Ok(())
     }
 
     /// The map of its user data.
@@ -277,6 +305,27 @@ mod tests {
         assert!(err.to_string().contains("sync"), "{err}");
         let err = block(map.as_ref(), &stored, 1).unwrap_err();
         assert!(err.to_string().contains("form 2"), "{err}");
+    }
+
+    #[test]
+    fn rejects_a_track_with_sectors_of_form_2_where_it_is_looked_at() {
+        for (kind, layout) in layouts() {
+            let subheader = match layout {
+                Layout::Mode2 { .. } => 0,
+                _ => 16,
+            };
+            for sector in [0, 7, 16, 19] {
+                let mut stored = track(kind, layout);
+                let len = stored.len() as u64;
+                stored[7 + sector * layout.stride() as usize + subheader + 2] |= 0x20;
+                let found = DataTrack::between(7, len, layout, &stored);
+                let Err(err) = found else {
+                    assert_eq!(kind, Kind::Mode1, "{layout:?}");
+                    continue;
+                };
+                assert!(err.to_string().contains("form 2"), "{err}");
+            }
+        }
     }
 
     #[test]

@@ -57,6 +57,35 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
         .collect()
 }
 
+/// An image of a whole disc of which little is stored, as `tests/fixtures/sparse.tsv` lists it.
+#[derive(Debug)]
+pub(crate) struct Sparse {
+    /// Where the image stands.
+    pub(crate) path: PathBuf,
+    /// Plain bytes.
+    pub(crate) size: u64,
+    /// So many of them are other than zero at most.
+    pub(crate) used: u64,
+    /// Of these.
+    pub(crate) sha256: String,
+    /// The name in `FORMATS`.
+    pub(crate) format: String,
+}
+
+/// The images of whole discs.
+pub(crate) fn sparse() -> Vec<Sparse> {
+    let fixtures = Path::new(CRATE).join("tests/fixtures");
+    let disc = |row: Vec<String>| Sparse {
+        path: fixtures.join("sparse").join(&row[0]),
+        size: row[1].parse().unwrap(),
+        used: row[2].parse().unwrap(),
+        sha256: row[3].clone(),
+        format: row[4].clone(),
+    };
+    let rows = rows(&fixtures.join("sparse.tsv"));
+    rows.into_iter().map(disc).collect()
+}
+
 /// The lines of a table below its heading, each cut at its tabs.
 pub(crate) fn rows(table: &Path) -> Vec<Vec<String>> {
     let text = fs::read_to_string(table).unwrap();

@@ -11,12 +11,13 @@ use super::{Found, FoundKind};
 use crate::{
     catalog::{
         Probe,
-        known::{Candidate, Extra, Interest, Known, Share},
+        known::{Candidate, Extra, Known, Share},
         passing::passing,
+        probed::Interest,
         stat::Stat,
     },
     files::{Content, Listed, Piece, PlainName},
-    format::{Format, PartOf},
+    format::{Format, PartOf, extension_of},
 };
 
 /// What the plain files of a stored one share.
@@ -106,6 +107,14 @@ impl OneOf {
         *self.content() == Content::Stored
     }
 
+    /// Whether it is a sheet that was made here, or a member of an archive that bears the name of one.
+    pub(super) fn is_sheet(&self) -> bool {
+        match self.name() {
+            PlainName::Own(name) => matches!(extension_of(name).as_str(), "cue" | "gdi"),
+            _ => matches!(self.content(), Content::Text(_)),
+        }
+    }
+
     fn content(&self) -> &Content {
         &self.several.listed.files[self.index].content
     }
@@ -151,6 +160,7 @@ impl OneOf {
             extra: Some(Box::new(Extra {
                 parts,
                 share: Some(share),
+                is_made: false,
             })),
         })
     }

@@ -1,22 +1,11 @@
 //! Sheets made here; files of other writers are in `tests/vectors.rs`.
 
 use super::*;
-use crate::{format, map::BlockMap, sector, source::Siblings};
-
-/// The only file beside the sheet.
-#[derive(Debug)]
-struct Beside(&'static str, Vec<u8>);
-
-impl Siblings for Beside {
-    fn find(&self, name: &OsStr) -> Result<Option<Arc<dyn Source>>> {
-        let found = name.eq_ignore_ascii_case(self.0);
-        Ok(found.then(|| Arc::new(self.1.clone()) as Arc<dyn Source>))
-    }
-
-    fn names(&self) -> Result<Vec<OsString>> {
-        Ok(vec![self.0.into()])
-    }
-}
+use crate::{
+    format::{self, tests::Beside},
+    map::BlockMap,
+    sector,
+};
 
 const HEAD: &str = "[CloneCD]\r\nVersion=3\r\n";
 
@@ -44,7 +33,7 @@ fn map_of(sheet: String, beside: &Beside) -> Result<Box<dyn BlockMap>> {
 }
 
 fn size(sheet: String) -> Result<u64> {
-    Ok(map_of(sheet, &Beside("game.IMG", img(2)))?
+    Ok(map_of(sheet, &Beside::one("game.IMG", img(2)))?
         .geometry()
         .size())
 }
@@ -81,7 +70,7 @@ fn rejects_a_sheet_above_the_limit() {
 fn rejects_an_image_that_is_not_there() {
     let err = map_of(
         HEAD.to_owned() + &entry("1", 4, 0),
-        &Beside("x.img", img(1)),
+        &Beside::one("x.img", img(1)),
     )
     .unwrap_err();
     assert_eq!(

@@ -55,7 +55,7 @@ impl Method {
             b"cdzs" => Self::CdZstd,
             b"avhu" => {
                 return Err(Error::unsupported(
-                    "compression is avhu, which is for the pictures and sounds of laser discs",
+                    "compression is avhu, which is for the pictures and sounds of laser discs; `chdman extractld` makes an AVI of it",
                 ));
             }
             other => {

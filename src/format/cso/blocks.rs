@@ -1,6 +1,9 @@
 //! The opened image: its index as a map, and the decoding of one block.
 
-use super::index::{Index, Place};
+use super::{
+    header::Kin,
+    index::{Index, Place},
+};
 use crate::{
     Error, Result,
     codec::Codec,
@@ -82,6 +85,10 @@ fn decode_place(
 ) -> Result<Held> {
     let most = index.header.block_size as usize;
     let want = dst.len();
+    let src = match (index.header.kin, place.codec) {
+        (Kin::Xbox, Codec::Lz4) => behind_length(src)?,
+        _ => src,
+    };
     let is_last = block + 1 == index.header.blocks();
     let got = match place.codec.decode_start(src, dst, most) {
         Err(_) if is_last && ends_one_byte_early(index, place, src, dst) => Ok(want - 1),
@@ -102,6 +109,19 @@ fn decode_place(
             Err(say_cut(Error::corrupt(err), index, place))
         }
     }
+}
+
+/// The LZ4 block of an Xbox CISO behind the word that tells its length.
+fn behind_length(src: &[u8]) -> Result<&[u8]> {
+    let (length, rest) = src.split_first_chunk().unwrap_or((&[0; 4], src));
+    let length = u32::from_le_bytes(*length);
+    let packed = usize::try_from(length).ok().and_then(|len| rest.get(..len));
+    packed.ok_or_else(|| {
+        Error::corrupt(format!(
+            "its length is {length}, the index gives it {} bytes",
+            src.len()
+        ))
+    })
 }
 
 /// Whether an LZ4 block that does not decode is one byte short, with padding behind it that looks like more.

@@ -28,6 +28,17 @@ pub(super) enum Family {
     Zso,
 }
 
+/// How the blocks are stored, where the header does not tell.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kin {
+    /// As the header says.
+    Own,
+    /// Xbox CISO: LZ4 with a length in front where flagged, else stored.
+    Xbox,
+    /// `DreamShell`'s ZISO: LZO.
+    DreamShell,
+}
+
 /// A header whose values are possible, with an index that fits in the file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Header {
@@ -40,6 +51,8 @@ pub(super) struct Header {
     pub(super) version: u8,
     /// Index entries count units of `1 << shift` bytes.
     pub(super) shift: u8,
+    /// Found out from the blocks, after the header.
+    pub(super) kin: Kin,
     /// Number of blocks that the index has entries for: all of the image, or all but its short tail.
     pub(super) indexed: u64,
 }
@@ -75,6 +88,7 @@ impl Header {
             block_size: u32_at(bytes, 16),
             version: bytes[20],
             shift: bytes[21],
+            kin: Kin::Own,
             indexed: 0,
         };
         header.check_version()?;
@@ -159,6 +173,12 @@ impl Header {
     /// How a block is stored, by its entry's flag and the length that the index gives it.
     pub(super) fn codec(&self, flag: bool, length: u64) -> Codec {
         let long = length >= u64::from(self.block_size);
+        match self.kin {
+            Kin::Own => {}
+            Kin::Xbox if flag => return Codec::Lz4,
+            Kin::DreamShell if !flag => return Codec::Lzo,
+            Kin::Xbox | Kin::DreamShell => return Codec::Raw,
+        }
         match (self.family, self.version, flag) {
             (Family::Cso, 2, _) if long => Codec::Raw,
             (Family::Cso, 2, true) | (Family::Zso, _, false) => Codec::Lz4,

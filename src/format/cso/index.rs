@@ -16,6 +16,8 @@ pub(super) struct Index {
     file_len: u64,
     /// The place of the last block, where its own entry is wrong but its bytes were found.
     found_last: Option<Place>,
+    /// The first block that lies in a second file, and where that begins.
+    second: Option<(u64, u64)>,
 }
 
 /// Where a block is stored.
@@ -48,6 +50,7 @@ impl Index {
             blocks: header.indexed,
             file_len: source.len(),
             found_last: None,
+            second: None,
         })
     }
 
@@ -79,7 +82,22 @@ impl Index {
 
     /// Where the entry at `i` points to.
     pub(super) fn position(&self, i: u64) -> u64 {
-        self.header.position(self.entry(i))
+        let position = self.header.position(self.entry(i));
+        match self.second {
+            Some((block, at)) if i >= block => at + position,
+            _ => position,
+        }
+    }
+
+    /// The first block whose entry counts from a file without a header.
+    pub(super) fn first_at_zero(&self) -> Option<u64> {
+        (0..self.blocks).find(|&block| self.entry(block) & !FLAG == 0)
+    }
+
+    /// Takes the entries from `block` on for positions in a second file, which is joined to the first at `at`.
+    pub(super) fn go_on(&mut self, block: u64, at: u64, joined_len: u64) {
+        self.second = Some((block, at));
+        self.file_len = joined_len;
     }
 
     /// Where `block` (one of the image's) is stored, or why it has no place.

@@ -1,63 +1,39 @@
-//! Files of other consoles that bear the same magic, told apart and refused by name.
+//! Files of other consoles that look like CSO or ZSO, told apart by their blocks.
 //!
 //! | file | magic | what tells it |
 //! |---|---|---|
-//! | `GameCube` and Wii CISO | `CISO` | u32 at 4 a power of two from 0x8000, then 0x7ff8 bytes that are each 0 or 1 |
-//! | Xbox CISO | `CISO` | version 2, shift 2; flagged blocks are u32 length, LZ4 block, padding to 4 |
+//! | Xbox CISO | `CISO` | version 2, shift 2; flagged blocks are u32 length, LZ4 block, padding to 4; others are stored |
 //! | `DreamShell` (Dreamcast) ZISO | `ZISO` | blocks are LZO1X; the header size is 0 |
 //!
-//! Sources: files made by stellar-cso and by `DreamShell`'s ciso; Dolphin's and `DreamShell`'s documentation.
+//! An Xbox CISO of more than 4 GiB goes on in a second file without a header: `Game.2.cso` behind `Game.1.cso`. The
+//! first block in it has an entry of 0, and the entries behind count from there.
+//!
+//! Sources: files made by stellar-cso and by `DreamShell`'s ciso, and the text of the two programs.
 
 use std::ops::Range;
 
-use super::header::{FLAG, Family, Header, INDEX_AT};
-use crate::{Error, Result, codec::Codec, source::Source};
-
-/// Where the data of a `GameCube` or Wii CISO starts: its header is this long.
-const MAP_END: usize = 0x8000;
+use super::header::{FLAG, Family, Header, INDEX_AT, Kin};
+use crate::{Result, codec::Codec, source::Source};
 
 /// Blocks that are tried before a file is taken for what its header says.
 const SAMPLES: usize = 4;
 
-/// Refuses a `GameCube` or Wii CISO. Reads 32 KiB, but only where the first bytes look like one.
-pub(super) fn refuse_gamecube(head: &[u8; Header::LEN], source: &dyn Source) -> Result<()> {
-    if source.len() < MAP_END as u64 {
-        return Ok(());
-    }
-    let block_size = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
-    let is_map = |bytes: &[u8]| bytes.iter().all(|&used| used <= 1);
-    let possible = head.starts_with(b"CISO") && block_size.is_power_of_two();
-    if !possible || (block_size as usize) < MAP_END || !is_map(&head[8..]) {
-        return Ok(());
-    }
-    let mut map = vec![0; MAP_END - 8];
-    source.read_exact_at(&mut map, 8)?;
-    if is_map(&map) && map.contains(&1) {
-        return Err(Error::unsupported(
-            "this is a GameCube or Wii CISO, which shares only its magic with CSO; Dolphin reads it",
-        ));
-    }
-    Ok(())
-}
-
-/// Refuses the look-alikes that the header hints at. Reads some blocks, but only on such a hint.
-pub(super) fn refuse_hinted(header: &Header, source: &dyn Source) -> Result<()> {
+/// What the blocks of a file are. For a sound ZSO this decodes one block, for most CSO none.
+pub(super) fn kin(header: &Header, source: &dyn Source) -> Result<Kin> {
     match header.family {
-        Family::Cso if header.version == 2 && header.shift == 2 => refuse_xbox(header, source),
-        Family::Zso if header.declared_len == 0 => refuse_dreamshell(header, source),
-        _ => Ok(()),
+        Family::Cso if header.version == 2 && header.shift == 2 => xbox(header, source),
+        Family::Cso => Ok(Kin::Own),
+        Family::Zso => dreamshell(header, source),
     }
 }
 
-fn refuse_xbox(header: &Header, source: &dyn Source) -> Result<()> {
-    for sample in samples(header, source, FLAG)? {
-        if holds_length_word(&sample, header.block_size as usize) {
-            return Err(Error::unsupported(
-                "this is an Xbox CISO, whose LZ4 blocks have a length in front; Repackinator turns it into an ISO",
-            ));
-        }
-    }
-    Ok(())
+fn xbox(header: &Header, source: &dyn Source) -> Result<Kin> {
+    let samples = samples(header, source, FLAG)?;
+    let block_size = header.block_size as usize;
+    let is_one = samples
+        .iter()
+        .any(|sample| holds_length_word(sample, block_size));
+    Ok(if is_one { Kin::Xbox } else { Kin::Own })
 }
 
 /// Whether a block is a length, an LZ4 block of that length that decodes to a whole block, and padding to 4.
@@ -72,16 +48,8 @@ fn holds_length_word(sample: &Sample, block_size: usize) -> bool {
     padding.len() < 4 && Codec::Lz4.decode(packed, &mut vec![0; block_size]).is_ok()
 }
 
-/// Refuses the look-alikes that only their blocks tell. For a sound file this decodes one block.
-pub(super) fn refuse_unhinted(header: &Header, source: &dyn Source) -> Result<()> {
-    match header.family {
-        Family::Zso if header.declared_len != 0 => refuse_dreamshell(header, source),
-        _ => Ok(()),
-    }
-}
-
-/// Refuses a `ZISO` of which no block is LZ4, if they are LZO or the header is one that only `DreamShell` writes.
-fn refuse_dreamshell(header: &Header, source: &dyn Source) -> Result<()> {
+/// A `ZISO` of which no block is LZ4 is `DreamShell`'s, if they are LZO or the header is one that only it writes.
+fn dreamshell(header: &Header, source: &dyn Source) -> Result<Kin> {
     let samples = samples(header, source, 0)?;
     let decodes = |codec: Codec, sample: &Sample| {
         let mut plain = vec![0; sample.plain_len];
@@ -89,16 +57,12 @@ fn refuse_dreamshell(header: &Header, source: &dyn Source) -> Result<()> {
         matches!(codec.decode_start(&sample.stored, &mut plain, most), Ok(n) if n + 1 >= plain.len())
     };
     if samples.is_empty() || samples.iter().any(|sample| decodes(Codec::Lz4, sample)) {
-        return Ok(());
+        return Ok(Kin::Own);
     }
     // Every writer of LZ4 puts 24 into the header.
-    if header.declared_len == 0 || samples.iter().any(|sample| decodes(Codec::Lzo, sample)) {
-        return Err(Error::unsupported(
-            "this is a DreamShell (Dreamcast) ZISO with LZO blocks, which shares only its layout with ZSO; \
-             DreamShell's ciso unpacks it",
-        ));
-    }
-    Ok(())
+    let is_one =
+        header.declared_len == 0 || samples.iter().any(|sample| decodes(Codec::Lzo, sample));
+    Ok(if is_one { Kin::DreamShell } else { Kin::Own })
 }
 
 /// A block's stored bytes, as far as the index tells where they end, and how many plain bytes they stand for.
@@ -157,34 +121,133 @@ fn sample(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::{ffi::OsStr, sync::Arc};
 
     use super::super::tests::{Final, Writer, patterned};
     use super::*;
     use crate::{
         ErrorKind,
-        format::{self, OpenOptions},
+        format::{
+            self, OpenOptions, Opened,
+            tests::{Beside, image, read},
+        },
     };
 
-    /// Both ways to look at a file must refuse it, for the same reason.
-    fn refused(file: &[u8]) -> String {
-        let opened = format::open(Arc::new(file.to_vec()), &OpenOptions::alone()).unwrap_err();
-        let probed = format::probe(&file.to_vec(), "x.cso".as_ref()).unwrap_err();
-        assert_eq!(opened.kind(), ErrorKind::Unsupported);
-        assert_eq!(opened.to_string(), probed.to_string());
-        opened.to_string()
+    fn opened(file: Vec<u8>) -> Opened {
+        format::open(Arc::new(file), &OpenOptions::alone()).unwrap()
     }
 
-    fn gamecube() -> Vec<u8> {
-        let mut file = vec![0; 0x8000 + 0x20_0000];
-        file[..8].copy_from_slice(b"CISO\0\0\x20\0");
-        file[8] = 1;
-        file
+    /// The file is told to be this, and reads as the plain bytes.
+    fn reads_as(file: Vec<u8>, variant: &str, plain: &[u8]) {
+        let opened = opened(file);
+        assert_eq!(opened.details.variant, variant);
+        assert_eq!(opened.details.notes, [""; 0]);
+        assert!(read(&image(opened), 0, plain.len() + 1).unwrap() == plain);
+    }
+
+    /// Length, LZ4 block, padding to 4; every block flagged but those that do not shrink. From `second` on the blocks
+    /// lie in a second file.
+    fn xbox_set(plain: &[u8], second: usize) -> (Vec<u8>, Vec<u8>) {
+        let mut file =
+            super::super::tests::header(*b"CISO", plain.len() as u64, 2048, 2, 2).to_vec();
+        let blocks: Vec<&[u8]> = plain.chunks_exact(2048).collect();
+        let start = 24 + 4 * (blocks.len() + 1);
+        let mut data = [vec![0; start], Vec::new()];
+        for (number, block) in blocks.iter().enumerate() {
+            let data = &mut data[usize::from(number >= second)];
+            let entry = u32::try_from(data.len() >> 2).unwrap();
+            let packed = lz4_flex::block::compress(block);
+            let is_stored = packed.len() + 12 >= block.len();
+            file.extend((entry | if is_stored { 0 } else { FLAG }).to_le_bytes());
+            if is_stored {
+                data.extend(*block);
+            } else {
+                data.extend(u32::try_from(packed.len()).unwrap().to_le_bytes());
+                data.extend(packed);
+            }
+            data.resize(data.len().next_multiple_of(4), 0);
+        }
+        let [mut first, mut later] = data;
+        let end = if second < blocks.len() {
+            &later
+        } else {
+            &first
+        };
+        file.extend(u32::try_from(end.len() >> 2).unwrap().to_le_bytes());
+        first[..start].copy_from_slice(&file);
+        for file in [&mut first, &mut later] {
+            file.resize((file.len() + 1).next_multiple_of(1024), 0);
+        }
+        (first, later)
+    }
+
+    fn xbox(plain: &[u8]) -> Vec<u8> {
+        xbox_set(plain, usize::MAX).0
+    }
+
+    /// Patterns, and noise that does not shrink.
+    fn mixed() -> Vec<u8> {
+        let mut plain = patterned(20 * 2048);
+        let mut x = 9_u32;
+        for byte in &mut plain[3 * 2048..6 * 2048] {
+            x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            *byte = x.to_be_bytes()[0];
+        }
+        plain
     }
 
     #[test]
-    fn rejects_a_gamecube_ciso() {
-        assert!(refused(&gamecube()).starts_with("this is a GameCube or Wii CISO"));
+    fn an_xbox_ciso_is_read() {
+        reads_as(xbox(&mixed()), "Xbox CISO", &mixed());
+    }
+
+    #[test]
+    fn a_block_of_an_xbox_ciso_whose_length_is_too_long_fails_alone() {
+        let mut file = xbox(&mixed());
+        let first = 24 + 4 * 21;
+        file[first + 1] = 0xff;
+        let image = image(opened(file));
+        let err = read(&image, 0, 2048).unwrap_err();
+        assert!(err.to_string().contains("its length is"), "{err}");
+        assert!(read(&image, 2048, 4096).unwrap() == mixed()[2048..6144]);
+    }
+
+    fn open_set(first: Vec<u8>, second: &Beside) -> Result<Opened> {
+        let options = OpenOptions {
+            name: OsStr::new("Game.1.cso"),
+            siblings: second,
+            ..OpenOptions::alone()
+        };
+        format::open(Arc::new(first), &options)
+    }
+
+    #[test]
+    fn an_xbox_ciso_goes_on_in_its_second_file() {
+        for split in 2..20 {
+            let (first, second) = xbox_set(&mixed(), split);
+            let opened = open_set(first, &Beside::one("game.2.CSO", second)).unwrap();
+            assert_eq!(opened.details.parts, ["Game.1.cso", "Game.2.cso"]);
+            assert!(
+                read(&image(opened), 0, 50_000).unwrap() == mixed(),
+                "{split}"
+            );
+        }
+    }
+
+    #[test]
+    fn rejects_an_xbox_ciso_without_its_second_file() {
+        let (first, second) = xbox_set(&mixed(), 11);
+        let err = open_set(first, &Beside::one("other.2.cso", second)).unwrap_err();
+        assert_eq!(err.kind(), ErrorKind::MissingPart);
+        assert!(err.to_string().contains("Game.2.cso"), "{err}");
+    }
+
+    #[test]
+    fn a_cso_of_version_2_with_the_shift_of_an_xbox_ciso_is_a_cso() {
+        let mut writer = Writer::cso();
+        (writer.version, writer.shift) = (2, 2);
+        let file = writer.write(&patterned(20 * 2048));
+        assert_eq!(opened(file).details.variant, "CSO v2, index shift 2");
     }
 
     #[test]
@@ -193,45 +256,8 @@ mod tests {
         let mut writer = Writer::cso();
         writer.header_size = 0x20_0000;
         let file = writer.write(&plain);
-        assert!(file.len() > MAP_END);
-        assert!(format::open(Arc::new(file), &OpenOptions::alone()).is_ok());
-    }
-
-    /// Length, LZ4 block, padding to 4; every block flagged.
-    fn xbox(plain: &[u8]) -> Vec<u8> {
-        let mut file =
-            super::super::tests::header(*b"CISO", plain.len() as u64, 2048, 2, 2).to_vec();
-        let blocks: Vec<&[u8]> = plain.chunks(2048).collect();
-        let mut data = Vec::new();
-        let start = 24 + 4 * (blocks.len() + 1);
-        for block in blocks {
-            let entry = u32::try_from((start + data.len()) >> 2).unwrap() | FLAG;
-            file.extend(entry.to_le_bytes());
-            let packed = lz4_flex::block::compress(block);
-            data.extend(u32::try_from(packed.len()).unwrap().to_le_bytes());
-            data.extend(packed);
-            data.resize(data.len().next_multiple_of(4), 0);
-        }
-        file.extend(
-            u32::try_from((start + data.len()) >> 2)
-                .unwrap()
-                .to_le_bytes(),
-        );
-        [file, data].concat()
-    }
-
-    #[test]
-    fn rejects_an_xbox_ciso() {
-        let file = xbox(&patterned(20 * 2048));
-        assert!(refused(&file).starts_with("this is an Xbox CISO"));
-    }
-
-    #[test]
-    fn a_cso_of_version_2_with_the_shift_of_an_xbox_ciso_is_a_cso() {
-        let mut writer = Writer::cso();
-        (writer.version, writer.shift) = (2, 2);
-        let file = writer.write(&patterned(20 * 2048));
-        assert!(format::open(Arc::new(file), &OpenOptions::alone()).is_ok());
+        assert!(file.len() > 0x8000);
+        assert_eq!(opened(file).format.name, "cso");
     }
 
     fn dreamshell(plain: &[u8], header_size: u32) -> Vec<u8> {
@@ -242,9 +268,20 @@ mod tests {
     }
 
     #[test]
-    fn rejects_a_dreamshell_ziso() {
-        let file = dreamshell(&patterned(20 * 2048), 0);
-        assert!(refused(&file).starts_with("this is a DreamShell (Dreamcast) ZISO"));
+    fn a_dreamshell_ziso_is_read() {
+        for header_size in [0, 24] {
+            let file = dreamshell(&mixed(), header_size);
+            reads_as(file, "DreamShell ZISO with LZO blocks", &mixed());
+        }
+    }
+
+    #[test]
+    fn a_damaged_block_of_a_dreamshell_ziso_fails_alone() {
+        let mut file = dreamshell(&mixed(), 0);
+        file[24 + 4 * 21..][..6].fill(0xff);
+        let image = image(opened(file));
+        assert!(read(&image, 0, 1).is_err());
+        assert!(read(&image, 2048, 4096).unwrap() == mixed()[2048..6144]);
     }
 
     #[test]
@@ -256,7 +293,7 @@ mod tests {
             ..Writer::zso()
         };
         let file = writer.write(b"plain ".repeat(300).as_slice());
-        assert!(format::open(Arc::new(file), &OpenOptions::alone()).is_ok());
+        assert_eq!(opened(file).details.variant, "ZSO, index shift 6");
     }
 
     #[test]
@@ -266,6 +303,6 @@ mod tests {
         let mut file = writer.write(&patterned(20 * 2048));
         let first = 24 + 4 * 21;
         file[first..first + 200].fill(0);
-        assert!(format::open(Arc::new(file), &OpenOptions::alone()).is_ok());
+        assert_eq!(opened(file).details.variant, "ZSO");
     }
 }

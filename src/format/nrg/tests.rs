@@ -1,7 +1,7 @@
 //! Discs with their chunks made here; files of other writers are in `tests/vectors.rs`.
 
 use super::*;
-use crate::{cache::BlockCache, format, image::Image};
+use crate::{cache::BlockCache, files::PlainFile, format, image::Image};
 
 /// Sectors of user data, each filled with its number.
 fn sectors(count: u8) -> Vec<u8> {
