@@ -13,7 +13,7 @@ use crate::{
     files::{Content, Listed, Tracks},
     format::{self, FORMATS, Format, OpenOptions, PartOf, Password},
     image::Image,
-    source::{FileSource, Folder, Source},
+    source::{FileSource, Folder, Links, Source},
 };
 
 /// A file of the library, or several that are one image.
@@ -94,6 +94,15 @@ pub(super) enum Probed {
     /// What stands for a file that the system did not let us read. It is tried again at each look.
     Unread(Probe),
     Several(&'static Format, Listed),
+}
+
+/// By which rules a file is looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules<'c> {
+    pub(super) reported: &'c Reported,
+    /// Where the links beside it may lead.
+    pub(super) links: &'c Links,
+    pub(super) tracks: Tracks,
 }
 
 /// Why a file's content matters.
@@ -222,7 +231,7 @@ impl StoredFile<'_> {
     }
 
     /// Its state, and whether its part in the naming of its folder changed since it was listed.
-    pub(super) fn look(&self, reported: &Reported) -> Result<(Seen, bool)> {
+    pub(super) fn look(&self, rules: &Rules<'_>) -> Result<(Seen, bool)> {
         let path = self.path();
         let first = Stat::of_file(&path)?;
         let mut seen = Seen {
@@ -250,7 +259,7 @@ impl StoredFile<'_> {
         seen.probe = before.probe();
         let mut is_several = false;
         if before.fingerprint != first.fingerprint {
-            let known = Known::of(&path, interest, first.fingerprint, reported);
+            let known = Known::of(&path, interest, first.fingerprint, rules);
             is_several = known.is_none();
             let known = known.unwrap_or_else(|| Known::new(Known::NEVER, Probe::Fault));
             seen.probe = known.probe();
@@ -283,32 +292,34 @@ impl Known {
 
     /// Reads the header of a file. A fault is reported once for each `fingerprint`. `None` of what became several
     /// plain files: then its folder has to be listed anew.
-    fn of(path: &Path, interest: Interest, fingerprint: u64, reported: &Reported) -> Option<Self> {
-        let (fingerprint, probe) =
-            match Probed::of(path, interest, fingerprint, reported, Tracks::Both) {
-                Probed::One(probe) => (fingerprint, probe),
-                Probed::Unread(probe) => (Self::NEVER, probe),
-                Probed::Several(..) => return None,
-            };
+    fn of(path: &Path, interest: Interest, fingerprint: u64, rules: &Rules<'_>) -> Option<Self> {
+        let (fingerprint, probe) = match Probed::of(path, interest, fingerprint, rules) {
+            Probed::One(probe) => (fingerprint, probe),
+            Probed::Unread(probe) => (Self::NEVER, probe),
+            Probed::Several(..) => return None,
+        };
         Some(Self::new(fingerprint, probe))
     }
 }
 
 impl Probe {
-    /// Opens what was seen at `path`; what is passed through too, as an image.
+    /// Opens what was seen at `path`, whose neighbours may be links to where `links` lets them lead; what is passed
+    /// through too, as an image.
     ///
     /// # Errors
     /// As [`Image::open`].
     pub fn open(
         &self,
         path: &Path,
+        links: &Links,
         cache: Arc<BlockCache>,
         password: &dyn Fn() -> Result<Option<Password>>,
     ) -> Result<Image> {
+        let folder = Folder::of(path).with_links(links);
         match self {
             Self::Text(format, text) => Ok(Image::of_text(format, text, cache)),
-            Self::Image { file, .. } => Image::open_file(path, *file, cache, password),
-            Self::PassThrough | Self::Fault => Image::open(path, cache, password),
+            Self::Image { file, .. } => Image::open_among(&folder, path, *file, cache, password),
+            Self::PassThrough | Self::Fault => Image::open_among(&folder, path, 0, cache, password),
         }
     }
 
@@ -325,24 +336,18 @@ impl Probe {
 
 impl Probed {
     /// Reads as much of a file as tells what it is shown as. A fault is reported once for each `fingerprint`.
-    pub(super) fn of(
-        path: &Path,
-        interest: Interest,
-        fingerprint: u64,
-        reported: &Reported,
-        tracks: Tracks,
-    ) -> Self {
+    pub(super) fn of(path: &Path, interest: Interest, fingerprint: u64, rules: &Rules<'_>) -> Self {
         if interest == Interest::Nothing {
             return Self::One(Probe::PassThrough);
         }
-        match Self::read(path, interest, tracks) {
+        match Self::read(path, interest, rules) {
             Ok(probed) => probed,
             Err(err) if interest != Interest::ImageName && is_foreign(err.kind()) => {
                 Self::One(Probe::PassThrough)
             }
             Err(err) => {
                 let is_of_the_system = err.os_error().is_some();
-                reported.fault(path, fingerprint, &err.in_file(path));
+                rules.reported.fault(path, fingerprint, &err.in_file(path));
                 let probe = match interest {
                     Interest::PlainName | Interest::PassesThrough => Probe::PassThrough,
                     _ => Probe::Fault,
@@ -356,12 +361,12 @@ impl Probed {
         }
     }
 
-    fn read(path: &Path, interest: Interest, tracks: Tracks) -> Result<Self> {
+    fn read(path: &Path, interest: Interest, rules: &Rules<'_>) -> Result<Self> {
         let source: Arc<dyn Source> = Arc::new(FileSource::open(path)?);
         let options = OpenOptions {
             name: path.file_name().unwrap_or_default(),
-            siblings: &Folder::of(path),
-            tracks,
+            siblings: &Folder::of(path).with_links(rules.links),
+            tracks: rules.tracks,
             ..OpenOptions::alone()
         };
         let format = format::detect(source.as_ref(), options.name)?;

@@ -19,6 +19,7 @@ use crate::{
     catalog::{Probe, Seen, StableHash, password_files},
     format::Password,
     image::{Ahead, Image, Plain, Reader},
+    source::Links,
 };
 
 /// An open file, shared by all who opened it in the same state.
@@ -92,12 +93,18 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    pub(super) fn open(self, path: &Path, seen: &Seen, options: &Options) -> Result<OpenedFile> {
+    pub(super) fn open(
+        self,
+        path: &Path,
+        seen: &Seen,
+        links: &Links,
+        options: &Options,
+    ) -> Result<OpenedFile> {
         let content = match &seen.probe {
             Probe::PassThrough => Content::PassThrough(open_plain(path)?),
             probe => {
                 let password = || password_of(path, options.password.as_ref());
-                let image = probe.open(path, Arc::clone(&options.cache), &password)?;
+                let image = probe.open(path, links, Arc::clone(&options.cache), &password)?;
                 Content::Image(Arc::new(image))
             }
         };

@@ -161,6 +161,7 @@ impl Filesystem {
         if let Some(old) = self.inodes.with_state(ino, |state| state.open.upgrade()) {
             self.idle.drop_file(&old);
         }
-        self.with_room(|| opening().open(&file.path(), seen, &self.options))
+        let links = self.catalog.links_beside(file);
+        self.with_room(|| opening().open(&file.path(), seen, links, &self.options))
     }
 }
