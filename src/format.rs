@@ -25,6 +25,7 @@ mod mds;
 mod nrg;
 #[cfg(test)]
 mod tests;
+mod wia;
 mod zip;
 
 /// Every format. Detection tries them in this order, after the one that the file's extension names.
@@ -43,6 +44,8 @@ pub static FORMATS: &[&Format] = &[
     &nrg::NRG,
     &ecm::ECM,
     &gcz::GCZ,
+    &wia::RVZ,
+    &wia::WIA,
     &iso::ISO,
 ];
 
