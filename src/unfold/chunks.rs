@@ -15,6 +15,9 @@ use crate::Result;
 /// Chunks that keep their plain bytes.
 const KEPT: usize = 2;
 
+/// Room for plain bytes grows by this beyond what is asked for.
+const STEP: usize = 1 << 20;
+
 /// The chunks of an image, by number.
 #[derive(Default)]
 pub struct Chunks {
@@ -135,11 +138,15 @@ impl Chunk {
         let Chunk::Decoded { plain, rest } = self else {
             return;
         };
-        let more = wanted.saturating_sub(plain.len()) as u64;
+        let more = wanted.saturating_sub(plain.len());
         if more == 0 {
             return;
         }
-        let done = rest.take(more).read_to_end(plain);
+        // A vector of this size that doubles its room would waste up to half of it.
+        if plain.capacity() < wanted {
+            plain.reserve_exact(more + STEP);
+        }
+        let done = rest.take(more as u64).read_to_end(plain);
         if let Err(why) = done {
             *self = Chunk::Broken {
                 plain: mem::take(plain),

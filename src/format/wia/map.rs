@@ -6,7 +6,7 @@ use super::{
     areas::{Area, Content, Partition},
     groups::{Place, Wanted},
     header::{Disc, HASHED, START},
-    method::{self, Bytes, Stream},
+    method::{self, Bytes, Method, Stream},
     partition::{self, DATA, ON_DISC},
     tables::Tables,
 };
@@ -127,12 +127,14 @@ impl Map {
             let end = span.end.min(start + size);
             let (now, later) = rest.split_at_mut(in_memory(end - at));
             let before = in_memory(at - start);
-            let method = self.disc.method;
-            if self.disc.is_large() {
-                let number = Self::group(area, chunk).into();
+            let number = Self::group(area, chunk);
+            // A chunk of zeroes needs no keeping.
+            let is_stored = |place: Place| place.len > 0;
+            if self.disc.is_large() && self.tables.groups.check(number).is_ok_and(is_stored) {
                 let begin = || Ok(self.begin(area, chunk, &[], u64::MAX)?.0);
-                let mut plain = self.large.open(number, begin)?;
-                read(&mut plain, now, before).map_err(|why| method::refuse(method, &why))?;
+                let mut plain = self.large.open(number.into(), begin)?;
+                read(&mut plain, now, before)
+                    .map_err(|why| method::refuse(self.disc.method, &why))?;
             } else {
                 let (mut stream, place) = self.begin(area, chunk, fetched.0, fetched.1)?;
                 read(&mut stream, now, before).map_err(|why| method::refuse(place.method, &why))?;
@@ -185,8 +187,13 @@ impl Map {
             },
             Some(place) => {
                 let checked = places.iter().all(|it| it.method.checksum().is_some());
+                let is_packed = place.packed > 0 && place.method == Method::Stored;
                 Codec::Own {
-                    name: place.method.name(),
+                    name: if is_packed {
+                        "packed"
+                    } else {
+                        place.method.name()
+                    },
                     checksum: place.method.checksum().filter(|_| checked),
                 }
             }
