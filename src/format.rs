@@ -28,6 +28,7 @@ mod playlist;
 #[cfg(test)]
 mod tests;
 mod wbfs;
+mod wia;
 mod zip;
 
 pub use playlist::PLAYLIST;
@@ -50,6 +51,8 @@ pub static FORMATS: &[&Format] = &[
     &gcz::GCZ,
     &wbfs::WBFS,
     &cso::CISO,
+    &wia::RVZ,
+    &wia::WIA,
     &iso::ISO,
 ];
 
