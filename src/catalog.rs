@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use crate::{Error, ErrorKind, Result, files::Tracks, format::PartOf};
+use crate::{Error, ErrorKind, Result, files::Tracks, format::PartOf, source::Links};
 
 mod hash;
 mod known;
@@ -28,6 +28,7 @@ mod stat;
 pub use hash::StableHash;
 pub use known::{Probe, Seen, StoredFile};
 pub use names::Naming;
+use probed::Rules;
 pub use reported::Reported;
 use rows::Rows;
 use stat::FolderStamp;
@@ -52,8 +53,8 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Catalog {
     options: Options,
-    /// The source folders without symbolic links in their paths: what counts as inside the library.
-    roots: Vec<PathBuf>,
+    /// Where links may lead that are found in the library: into the source folders, if they are not all followed.
+    links: Links,
     reported: Reported,
     /// Counts the calls of [`Catalog::rescan`]. A listing of an older count is not used again.
     generation: AtomicU64,
@@ -122,9 +123,14 @@ impl Catalog {
                 files.push(source.clone());
             }
         }
+        let links = if options.follow_links {
+            Links::Anywhere
+        } else {
+            Links::Within(roots.into())
+        };
         let catalog = Self {
             options,
-            roots,
+            links,
             reported: Reported::default(),
             generation: AtomicU64::new(0),
         };
@@ -174,11 +180,27 @@ impl Catalog {
     /// # Errors
     /// `NotFound` when the file is gone, `Io` when it cannot be inspected.
     pub fn look(&self, directory: &Directory, file: &StoredFile<'_>) -> Result<Seen> {
-        let (seen, role_changed) = file.look(&self.reported)?;
+        let (seen, role_changed) = file.look(&Rules {
+            reported: &self.reported,
+            links: self.links_beside(file),
+            tracks: Tracks::Both,
+        })?;
         if role_changed {
             directory.outdated.store(true, Ordering::Release);
         }
         Ok(seen)
+    }
+}
+
+impl Catalog {
+    /// Where the links beside a file may lead: anywhere, if the user named the file.
+    #[must_use]
+    pub fn links_beside(&self, file: &StoredFile<'_>) -> &Links {
+        if file.folder.path.as_os_str().is_empty() {
+            &Links::Anywhere
+        } else {
+            &self.links
+        }
     }
 }
 

@@ -29,6 +29,7 @@ mod playlist;
 mod tests;
 mod uif;
 mod wbfs;
+mod wia;
 mod zip;
 
 pub use playlist::PLAYLIST;
@@ -52,11 +53,17 @@ pub static FORMATS: &[&Format] = &[
     &wbfs::WBFS,
     &cso::CISO,
     &uif::UIF,
+    &wia::RVZ,
+    &wia::WIA,
     &iso::ISO,
 ];
 
 /// Bytes at the front of a file that [`Format::detect`] may look at.
 pub const HEAD_LEN: usize = 64;
+
+/// The number in [`OpenOptions::file`] of all plain bytes of a disc whose plain files are parts of them. There is such a
+/// file where a checksum covers the "disc".
+pub const WHOLE_DISC: u32 = u32::MAX;
 
 /// A format as data: what it is called and how to open it.
 #[derive(Debug)]
@@ -202,7 +209,8 @@ pub struct Details {
 /// A checksum that a file carries.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Checksum {
-    /// What it covers: "image" (plain bytes), "stored" (stored bytes) or "blocks" (each block its own).
+    /// What it covers: "image" (plain bytes), "disc" (those of [`WHOLE_DISC`]), "stored" (stored bytes) or "blocks"
+    /// (each block its own).
     pub covers: &'static str,
     /// The algorithm, such as "md5" or "crc32".
     pub algorithm: &'static str,

@@ -17,6 +17,7 @@ use crate::{
 
 mod activity;
 mod attributes;
+mod bearer;
 mod handles;
 mod idle;
 mod inodes;
@@ -28,6 +29,7 @@ mod types;
 mod xattrs;
 
 pub use crate::{catalog::Naming, files::Tracks};
+use bearer::Bearer;
 use handles::{Handles, Snapshot};
 use idle::Idle;
 use inodes::Inodes;
@@ -103,12 +105,14 @@ impl Filesystem {
             listing,
             index,
         };
-        let mut attributes = self.attributes_of(ROOT, &found)?;
-        attributes.ino = self.inodes.look_up(parent, &found.directory, found.name());
+        let (mut attributes, bearer) = self.attributes_of(ROOT, &found)?;
+        let (directory, name) = (&found.directory, found.name());
+        attributes.ino = self.inodes.look_up(parent, directory, name, bearer);
         Ok(attributes)
     }
 
-    /// The attributes of an inode. Of a file that is gone and still open, those that it had when it was opened.
+    /// The attributes of an inode. Of a file that is gone, or lost its name to another, and is still open, those that
+    /// it had when it was opened.
     ///
     /// # Errors
     /// `NotFound` when nothing bears the inode's name any more, `Io` when the library cannot be read.
@@ -116,8 +120,7 @@ impl Filesystem {
         if ino == ROOT && !self.options.root_is_file {
             return self.attributes_of_top();
         }
-        let found = self.find(ino);
-        match found.and_then(|found| self.attributes_of(ino, &found)) {
+        match self.attributes_of_named(ino) {
             Err(err) if err.kind() == ErrorKind::NotFound || self.check_named(ino).is_err() => {
                 let open = || self.inodes.with_state(ino, |state| state.open.upgrade());
                 // What was closed is let go with its name.
@@ -280,6 +283,15 @@ impl Filesystem {
             }
             result => result,
         }
+    }
+
+    fn attributes_of_named(&self, ino: Ino) -> Result<Attributes> {
+        let found = self.find(ino)?;
+        let (attributes, bearer) = self.attributes_of(ino, &found)?;
+        if self.inodes.leaves_to_readers(ino, bearer) {
+            return Err(inodes::displaced());
+        }
+        Ok(attributes)
     }
 
     fn find(&self, ino: Ino) -> Result<Found> {

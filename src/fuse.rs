@@ -6,6 +6,7 @@
 
 mod answer;
 mod buffer;
+mod kernel;
 #[cfg(target_os = "linux")]
 mod linux;
 mod listing;
@@ -35,7 +36,7 @@ use fuser::{
     ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 
-use self::{opening::Openings, options::MountOptions};
+use self::{kernel::Kernel, opening::Openings, options::MountOptions};
 use crate::{
     Result,
     fs::{Attributes, Filesystem, Kind, Seek},
@@ -72,10 +73,10 @@ pub(crate) struct Adaptor {
 }
 
 impl Adaptor {
-    pub(crate) fn new(filesystem: Arc<Filesystem>, options: &MountOptions) -> Self {
+    fn new(filesystem: Arc<Filesystem>, kernel: Arc<Kernel>, options: &MountOptions) -> Self {
         Self {
             filesystem,
-            openings: Openings::new(options.direct_io.clone()),
+            openings: Openings::new(options.direct_io.clone(), kernel),
             readahead: options.readahead,
         }
     }

@@ -75,10 +75,24 @@ impl Image {
         cache: Arc<BlockCache>,
         password: &dyn Fn() -> Result<Option<Password>>,
     ) -> Result<Self> {
+        Self::open_among(&Folder::of(path), path, number, cache, password)
+    }
+
+    /// As [`Image::open_file`], with the files beside it that `folder` finds.
+    ///
+    /// # Errors
+    /// As [`Image::open`].
+    pub fn open_among(
+        folder: &Folder,
+        path: &Path,
+        number: u32,
+        cache: Arc<BlockCache>,
+        password: &dyn Fn() -> Result<Option<Password>>,
+    ) -> Result<Self> {
         let source = Arc::new(FileSource::open(path)?);
         let options = OpenOptions {
             name: path.file_name().unwrap_or(OsStr::new("")),
-            siblings: &Folder::of(path),
+            siblings: folder,
             password,
             file: number,
             tracks: Tracks::Both,

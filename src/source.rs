@@ -6,14 +6,16 @@ use std::{
     fs::{self, File, OpenOptions},
     io,
     os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
 };
 
 use crate::{Error, ErrorKind, Result};
 
+mod folder;
 mod parts;
 
+pub use folder::{Folder, Links};
 pub use parts::{Part, Parts};
 
 /// Stored bytes, read by position. Shared by every thread, so it has no cursor.
@@ -208,62 +210,6 @@ impl Siblings for NoSiblings {
     }
 }
 
-/// The files of one folder.
-#[derive(Clone, Debug)]
-pub struct Folder(PathBuf);
-
-impl Folder {
-    /// The folder in which `file` stands.
-    #[must_use]
-    pub fn of(file: &Path) -> Self {
-        match file.parent() {
-            Some(parent) if parent != Path::new("") => Self(parent.to_path_buf()),
-            _ => Self(PathBuf::from(".")),
-        }
-    }
-
-    fn matching(&self, name: &OsStr) -> Result<Option<OsString>> {
-        let cannot = |e| Error::io(e, "cannot list the folder").in_file(&self.0);
-        for entry in fs::read_dir(&self.0).map_err(cannot)? {
-            let found = entry.map_err(cannot)?.file_name();
-            if found.eq_ignore_ascii_case(name) {
-                return Ok(Some(found));
-            }
-        }
-        Ok(None)
-    }
-}
-
-impl Siblings for Folder {
-    fn find(&self, name: &OsStr) -> Result<Option<Arc<dyn Source>>> {
-        let exact = self.0.join(name);
-        if exact.exists() {
-            return Ok(Some(Arc::new(FileSource::open(&exact)?)));
-        }
-        match self.matching(name)? {
-            Some(found) => Ok(Some(Arc::new(FileSource::open(&self.0.join(found))?))),
-            None => Ok(None),
-        }
-    }
-
-    fn names(&self) -> Result<Vec<OsString>> {
-        let cannot = |e| Error::io(e, "cannot list the folder").in_file(&self.0);
-        let entries = fs::read_dir(&self.0).map_err(cannot)?;
-        let names = entries
-            .take(MOST_NAMES + 1)
-            .map(|entry| Ok(entry?.file_name()));
-        let names = names.collect::<io::Result<Vec<_>>>().map_err(cannot)?;
-        if names.len() > MOST_NAMES {
-            return Err(Error::new(
-                ErrorKind::LimitExceeded,
-                format!("the folder holds more than {MOST_NAMES} files"),
-            )
-            .in_file(&self.0));
-        }
-        Ok(names)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -313,16 +259,6 @@ mod tests {
             put(bytes, second);
             assert!(is_stale(&source), "{bytes:?}");
         }
-    }
-
-    #[test]
-    fn siblings_are_found_whatever_their_letter_case() {
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("GAME.I01"), b"part").unwrap();
-        let folder = Folder::of(&dir.path().join("game.isz"));
-        let found = folder.find(OsStr::new("game.i01")).unwrap().unwrap();
-        assert_eq!(found.len(), 4);
-        assert!(folder.find(OsStr::new("game.i02")).unwrap().is_none());
     }
 
     #[test]

@@ -4,11 +4,14 @@
 //! later read cost no more than one piece: access points for deflate ([`Deflated`]). A reader waits only until the
 //! thread has passed what it asked for. Dropping the bytes stops the thread.
 //!
+//! Chunks of many blocks each are gone through once as well, by whoever asks ([`Chunks`]).
+//!
 //! All state, threads and locks of streams live here; formats only say where a stream stands.
 
 use std::{fs, path::PathBuf};
 
 mod bits;
+mod chunks;
 mod deflated;
 mod gzip;
 mod huffman;
@@ -18,6 +21,7 @@ mod progress;
 #[cfg(test)]
 mod tests;
 
+pub use chunks::{Chunks, Plain as ChunkBytes};
 pub use deflated::{Deflated, Stream};
 pub use gzip::Framing;
 

@@ -96,6 +96,23 @@ impl Report {
         self.damaged_blocks == 0 && self.checks.iter().all(Check::holds)
     }
 
+    /// Adds what was found in the whole disc that the image is a part of.
+    #[must_use]
+    pub fn with_disc(mut self, disc: Self) -> Self {
+        let checks = disc.checks.into_iter().map(|mut check| {
+            check.carried.covers = "disc";
+            check
+        });
+        self.checks.extend(checks);
+        // The image's own damage is in the disc too, and said better by the image.
+        if self.damaged_blocks == 0 {
+            self.damage = disc.damage;
+            self.damaged_blocks = disc.damaged_blocks;
+            self.damaged_bytes = disc.damaged_bytes;
+        }
+        self
+    }
+
     /// One of the hashes, if it was computed.
     #[must_use]
     pub fn hash(&self, algorithm: Algorithm) -> Option<&str> {

@@ -4,6 +4,7 @@
 mod library;
 
 use std::{
+    collections::BTreeSet,
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
@@ -12,7 +13,10 @@ use std::{
 };
 
 use library::{Mount, noise, sha256, succeed, vectors, whole};
-use plainiso::{ErrorKind, cache::BlockCache, digest::Algorithm, image::Image, verify::verify};
+use plainiso::{
+    ErrorKind, cache::BlockCache, digest::Algorithm, format::WHOLE_DISC, image::Image,
+    verify::verify,
+};
 
 /// One plain file that a vector's list promises.
 struct Expected {
@@ -148,18 +152,23 @@ fn every_vector_decodes_through_a_mount() {
 }
 
 #[test]
-fn the_checksum_of_every_vector_that_is_one_file_holds() {
+fn the_checksum_of_every_vector_holds() {
     let Some(vectors) = vectors() else { return };
-    let mut checked = 0;
+    let mut without = BTreeSet::new();
     for expected in expected(&vectors) {
         let cache = Arc::new(BlockCache::new(4 << 20));
-        let image = Image::open(&expected.chd, cache, &|| Ok(None)).unwrap();
+        let open =
+            |number| Image::open_file(&expected.chd, number, Arc::clone(&cache), &|| Ok(None));
+        // Where there is no disc of several parts, the image is all there is.
+        let image = open(WHOLE_DISC).or_else(|_| open(0)).unwrap();
         let report = verify(&image, &[Algorithm::Sha256], &mut |_| {});
         assert!(report.is_intact(), "{:?}", expected.chd);
-        checked += report.checks.len();
+        if report.checks.is_empty() {
+            without.insert(expected.chd);
+        }
     }
-    // A file that is not compressed has no SHA-1.
-    assert_eq!(checked, 13);
+    // Files that are not compressed have no SHA-1.
+    assert_eq!(without.len(), 1, "{without:?}");
 }
 
 #[test]

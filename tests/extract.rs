@@ -95,6 +95,7 @@ fn a_library_is_extracted_under_the_names_of_a_mount() {
             "Cube.iso",
             "Darts.iso",
             "Handbook.iso",
+            "Karting.iso",
             "Odd Game.iso",
             "PSP Demos",
             "Pinball.bin",
@@ -106,6 +107,7 @@ fn a_library_is_extracted_under_the_names_of_a_mount() {
             "Rugby.iso",
             "Saga.iso",
             "Secret.iso",
+            "Tennis.iso",
             "Toolbox.iso",
             "Workbench.iso"
         ]

@@ -66,7 +66,8 @@ fn changes_show_to_who_has_the_folder_open() {
     fs::rename(below("new"), below("a.cso")).unwrap();
     eventually("a replaced file", || size("a.iso") == Some(16384));
     assert_eq!(fs::read(&shown).unwrap(), noise(16384));
-    assert_eq!(number(), first);
+    // Where the kernel was slow to say that the old one was closed, the number is kept for that a moment longer.
+    eventually("the number stays", || number() == first);
 }
 
 #[test]

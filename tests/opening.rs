@@ -17,7 +17,7 @@ use std::{
     thread,
 };
 
-use common::{Mounted, Spec, folders, fuse_is_there, users_can_mount};
+use common::{Mounted, Spec, eventually, folders, fuse_is_there, users_can_mount};
 use library::{
     Mount, folder,
     reading::{Loop, SUM, kernel, reads, reads_the_same_in_every_way},
@@ -175,6 +175,56 @@ fn a_file_that_is_replaced_while_it_is_open_stays_the_old_one() {
     }
     drop(open);
     assert!(fs::read(&shown).unwrap() == noise(3));
+}
+
+/// A CSO of the noise of a seed.
+fn image(seed: u64) -> Vec<u8> {
+    let plain = noise(seed);
+    let blocks = plain.chunks(2048).map(<[u8]>::to_vec);
+    library::cso(plain.len() as u64, 2048, blocks)
+}
+
+/// The kernel cuts reads at the size that it believes, so whoever looks at the name must not change it for readers.
+#[test]
+fn a_reader_of_an_image_that_is_replaced_by_a_shorter_or_longer_one_reads_the_old_one_whole() {
+    if !fuse_is_there() {
+        return;
+    }
+    for (old, new) in [(900, 1), (1, 900)] {
+        let library = tempfile::tempdir().unwrap();
+        let stored = library.path().join("disc.cso");
+        fs::write(&stored, image(old)).unwrap();
+        let mount = Mount::of(library.path());
+        let shown = mount.path().join("disc.iso");
+        let file = File::open(&shown).unwrap();
+        file.read_exact_at(&mut [0; 100], 0).unwrap();
+        replace(&stored, &image(new));
+        eventually("the newcomer shows", || {
+            fs::metadata(&shown).unwrap().len() == noise(new).len() as u64
+        });
+        assert_eq!(file.metadata().unwrap().len(), noise(old).len() as u64);
+        assert!(read_whole(&file) == noise(old));
+        assert!(fs::read(&shown).unwrap() == noise(new));
+        assert!(read_whole(&file) == noise(old));
+    }
+}
+
+#[test]
+fn an_image_that_is_opened_just_after_it_was_replaced_is_read_whole() {
+    if !fuse_is_there() {
+        return;
+    }
+    let library = tempfile::tempdir().unwrap();
+    let stored = library.path().join("disc.cso");
+    fs::write(&stored, image(0)).unwrap();
+    let mount = Mount::of(library.path());
+    let shown = mount.path().join("disc.iso");
+    for seed in [900, 1, 800, 2] {
+        // The kernel believes this for a second.
+        fs::metadata(&shown).unwrap();
+        replace(&stored, &image(seed));
+        assert!(fs::read(&shown).unwrap() == noise(seed), "{seed}");
+    }
 }
 
 /// The kernel refuses a file that is to be read in another way than others who have it open: nobody must see that.

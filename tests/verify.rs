@@ -124,6 +124,7 @@ fn what_the_formats_carry_is_checked() {
         )
     );
     assert_eq!(carried("Puzzle.dax").1, serde_json::json!({"adler32": 54}));
+    assert_eq!(carried("Toolbox.chd").0, "sha1 \"disc\"");
     assert_eq!(carried("Workbench.isz").1, serde_json::json!({"crc32": 2}));
 }
 
@@ -147,6 +148,7 @@ fn a_wrong_checksum_in_a_header_is_damage() {
             16,
             "md5 of the image bytes is 8ceb7ce15230ffbb9f418ddb1d07988d",
         ),
+        ("Toolbox.chd", 64, "sha1 of the disc bytes is "),
     ] {
         let mut bytes = fs::read(folder().join(fixture)).unwrap();
         bytes[at] ^= 1;

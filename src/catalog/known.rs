@@ -7,17 +7,17 @@ use std::{
 };
 
 use super::{
-    Place, Reported, StableHash,
-    probed::{Interest, Probed},
+    Place, StableHash,
+    probed::{Interest, Probed, Rules},
     rows::Rows,
     stat::Stat,
 };
 use crate::{
     Result,
     cache::BlockCache,
-    files::Tracks,
     format::{FORMATS, Format, PartOf, Password},
     image::Image,
+    source::{Folder, Links},
 };
 
 /// A file of the library, or several that are one image.
@@ -194,7 +194,7 @@ impl StoredFile<'_> {
     }
 
     /// Its state, and whether its part in the naming of its folder changed since it was listed.
-    pub(super) fn look(&self, reported: &Reported) -> Result<(Seen, bool)> {
+    pub(super) fn look(&self, rules: &Rules<'_>) -> Result<(Seen, bool)> {
         let path = self.path();
         let first = Stat::of_file(&path)?;
         let mut seen = Seen {
@@ -225,7 +225,7 @@ impl StoredFile<'_> {
         seen.probe = before.probe();
         let mut is_several = false;
         if before.fingerprint != first.fingerprint {
-            let known = Known::of(&path, interest, first.fingerprint, reported);
+            let known = Known::of(&path, interest, first.fingerprint, rules);
             is_several = known.is_none();
             let known = known.unwrap_or_else(|| Known::new(Known::NEVER, Probe::Fault));
             seen.probe = known.probe();
@@ -270,32 +270,34 @@ impl Known {
 
     /// Reads the header of a file. A fault is reported once for each `fingerprint`. `None` of what became several
     /// plain files: then its folder has to be listed anew.
-    fn of(path: &Path, interest: Interest, fingerprint: u64, reported: &Reported) -> Option<Self> {
-        let (fingerprint, probe) =
-            match Probed::of(path, interest, fingerprint, reported, Tracks::Both) {
-                Probed::One(probe) => (fingerprint, probe),
-                Probed::Unread(probe) => (Self::NEVER, probe),
-                Probed::Several(..) => return None,
-            };
+    fn of(path: &Path, interest: Interest, fingerprint: u64, rules: &Rules<'_>) -> Option<Self> {
+        let (fingerprint, probe) = match Probed::of(path, interest, fingerprint, rules) {
+            Probed::One(probe) => (fingerprint, probe),
+            Probed::Unread(probe) => (Self::NEVER, probe),
+            Probed::Several(..) => return None,
+        };
         Some(Self::new(fingerprint, probe))
     }
 }
 
 impl Probe {
-    /// Opens what was seen at `path`; what is passed through too, as an image.
+    /// Opens what was seen at `path`, whose neighbours may be links to where `links` lets them lead; what is passed
+    /// through too, as an image.
     ///
     /// # Errors
     /// As [`Image::open`].
     pub fn open(
         &self,
         path: &Path,
+        links: &Links,
         cache: Arc<BlockCache>,
         password: &dyn Fn() -> Result<Option<Password>>,
     ) -> Result<Image> {
+        let folder = Folder::of(path).with_links(links);
         match self {
             Self::Text(format, text) => Ok(Image::of_text(format, text, cache)),
-            Self::Image { file, .. } => Image::open_file(path, *file, cache, password),
-            Self::PassThrough | Self::Fault => Image::open(path, cache, password),
+            Self::Image { file, .. } => Image::open_among(&folder, path, *file, cache, password),
+            Self::PassThrough | Self::Fault => Image::open_among(&folder, path, 0, cache, password),
         }
     }
 

@@ -16,7 +16,7 @@ use super::{
     known::{Candidate, Extra, Known},
     names::{self, Role, SetKey},
     passing::passing,
-    probed::{Interest, Probed},
+    probed::{Interest, Probed, Rules},
     refused,
     rows::{Line, Thing},
     stat::Stat,
@@ -24,6 +24,7 @@ use super::{
 use crate::{
     Result,
     format::{self, PartOf, extension_of},
+    source::Links,
 };
 use sets::{Sets, beside};
 use several::{OneOf, Several};
@@ -115,7 +116,7 @@ fn named_files(catalog: &Catalog, files: &[PathBuf]) -> Vec<Line> {
         found.push(Found {
             name: name.to_os_string(),
             elsewhere: Some(path.clone()),
-            kind: probe(catalog, path, interest),
+            kind: probe(catalog, path, interest, &Links::Anywhere),
         });
     }
     let nowhere = Arc::new(Place {
@@ -151,7 +152,7 @@ fn classify(catalog: &Catalog, place: &Arc<Place>, entry: &DirEntry) -> Option<F
         return None;
     }
     let interest = Interest::of_name(&name);
-    found(None, probe(catalog, &path, interest))
+    found(None, probe(catalog, &path, interest, &catalog.links))
 }
 
 /// What a symbolic link is shown as, when not as a link: the file or folder that it leads to.
@@ -161,8 +162,7 @@ fn follow(catalog: &Catalog, place: &Arc<Place>, link: &Path) -> Option<(PathBuf
     if metadata.is_dir() {
         return follow_to_folder(catalog, place, link, &metadata);
     }
-    let inside = catalog.roots.iter().any(|root| target.starts_with(root));
-    if !metadata.is_file() || !(inside || catalog.options.follow_links) {
+    if !metadata.is_file() || !catalog.links.may_lead_to(&target) {
         return None;
     }
     let interest = [link, &target]
@@ -173,7 +173,7 @@ fn follow(catalog: &Catalog, place: &Arc<Place>, link: &Path) -> Option<(PathBuf
     if interest != Interest::ImageName && !catalog.options.follow_links {
         return None;
     }
-    let kind = probe(catalog, &target, interest);
+    let kind = probe(catalog, &target, interest, &catalog.links);
     Some((target, kind))
 }
 
@@ -189,7 +189,7 @@ fn follow_to_folder(
     follows.then(|| (link.to_path_buf(), FoundKind::Directory(Arc::new(target))))
 }
 
-fn probe(catalog: &Catalog, path: &Path, interest: Interest) -> FoundKind {
+fn probe(catalog: &Catalog, path: &Path, interest: Interest, links: &Links) -> FoundKind {
     let stat = match interest {
         Interest::Nothing => None,
         _ => Stat::of_file(path).ok(),
@@ -197,8 +197,12 @@ fn probe(catalog: &Catalog, path: &Path, interest: Interest) -> FoundKind {
     let Some(Stat { fingerprint, .. }) = stat else {
         return FoundKind::File(interest, Known::new(0, Probe::PassThrough));
     };
-    let tracks = catalog.options.tracks;
-    match Probed::of(path, interest, fingerprint, &catalog.reported, tracks) {
+    let rules = Rules {
+        reported: &catalog.reported,
+        links,
+        tracks: catalog.options.tracks,
+    };
+    match Probed::of(path, interest, fingerprint, &rules) {
         Probed::One(probe) => FoundKind::File(interest, Known::new(fingerprint, probe)),
         Probed::Unread(probe) => FoundKind::File(interest, Known::new(Known::NEVER, probe)),
         Probed::Several(format, listed) => FoundKind::Several(Arc::new(Several {

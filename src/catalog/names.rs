@@ -61,12 +61,31 @@ pub(super) fn shown(stored: &[(&OsStr, Role<'_>)], naming: Naming) -> Vec<Option
         }));
         let clashes = clashes(stored, &names, &kept);
         if clashes.is_empty() {
-            return names;
+            return without_halves(stored, names);
         }
         for name in clashes {
             *attempts.entry(name).or_insert(first) += 1;
         }
     }
+}
+
+/// Gives all plain files of a stored one its name where one of them had to take it: tracks whose names are too long
+/// leave nothing that their sheet could name.
+fn without_halves(
+    stored: &[(&OsStr, Role<'_>)],
+    mut names: Vec<Option<OsString>>,
+) -> Vec<Option<OsString>> {
+    let as_stored = |(name, (own, role)): (&Option<OsString>, &(_, Role<'_>))| {
+        let falls_back = matches!(role, Role::File(_)) && name.as_deref() == Some(*own);
+        falls_back.then_some(*own)
+    };
+    let whole: HashSet<&OsStr> = names.iter().zip(stored).filter_map(as_stored).collect();
+    for (name, (own, role)) in names.iter_mut().zip(stored) {
+        if matches!(role, Role::File(_)) && whole.contains(own) {
+            *name = None;
+        }
+    }
+    names
 }
 
 /// The images whose names are taken. A name that is as stored is taken by no other, so it is left alone.

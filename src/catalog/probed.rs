@@ -7,8 +7,17 @@ use crate::{
     Error, ErrorKind, Result,
     files::{Content, Listed, Tracks},
     format::{self, Format, OpenOptions},
-    source::{FileSource, Folder, Source},
+    source::{FileSource, Folder, Links, Source},
 };
+
+/// By which rules a file is looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules<'c> {
+    pub(super) reported: &'c Reported,
+    /// Where the links beside it may lead.
+    pub(super) links: &'c Links,
+    pub(super) tracks: Tracks,
+}
 
 /// Why a file's content matters.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -46,24 +55,18 @@ pub(super) enum Probed {
 
 impl Probed {
     /// Reads as much of a file as tells what it is shown as. A fault is reported once for each `fingerprint`.
-    pub(super) fn of(
-        path: &Path,
-        interest: Interest,
-        fingerprint: u64,
-        reported: &Reported,
-        tracks: Tracks,
-    ) -> Self {
+    pub(super) fn of(path: &Path, interest: Interest, fingerprint: u64, rules: &Rules<'_>) -> Self {
         if interest == Interest::Nothing {
             return Self::One(Probe::PassThrough);
         }
-        match Self::read(path, interest, tracks) {
+        match Self::read(path, interest, rules) {
             Ok(probed) => probed,
             Err(err) if interest != Interest::ImageName && is_foreign(err.kind()) => {
                 Self::One(Probe::PassThrough)
             }
             Err(err) => {
                 let is_of_the_system = err.os_error().is_some();
-                reported.fault(path, fingerprint, &err.in_file(path));
+                rules.reported.fault(path, fingerprint, &err.in_file(path));
                 let probe = match interest {
                     Interest::PlainName | Interest::PassesThrough => Probe::PassThrough,
                     _ => Probe::Fault,
@@ -77,12 +80,12 @@ impl Probed {
         }
     }
 
-    fn read(path: &Path, interest: Interest, tracks: Tracks) -> Result<Self> {
+    fn read(path: &Path, interest: Interest, rules: &Rules<'_>) -> Result<Self> {
         let source: Arc<dyn Source> = Arc::new(FileSource::open(path)?);
         let options = OpenOptions {
             name: path.file_name().unwrap_or_default(),
-            siblings: &Folder::of(path),
-            tracks,
+            siblings: &Folder::of(path).with_links(rules.links),
+            tracks: rules.tracks,
             ..OpenOptions::alone()
         };
         let format = format::detect(source.as_ref(), options.name)?;

@@ -23,6 +23,8 @@ pub struct Stat {
     pub uid: u32,
     /// Group.
     pub gid: u32,
+    /// Device and inode, of a set those of the first file.
+    pub id: (u64, u64),
     /// Changes whenever a file is replaced or written to.
     pub fingerprint: u64,
 }
@@ -98,6 +100,7 @@ impl From<&Metadata> for Stat {
             mode: metadata.mode(),
             uid: metadata.uid(),
             gid: metadata.gid(),
+            id: id(metadata),
             fingerprint: hash.finish(),
         }
     }

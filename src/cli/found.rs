@@ -14,6 +14,7 @@ use crate::{
     files::Tracks,
     format::{PartOf, Password},
     image::Image,
+    source::Links,
 };
 
 /// An image to work on.
@@ -26,6 +27,8 @@ pub(super) struct Found {
     /// Whether it is stored as the plain bytes, under the name of a plain image.
     pub(super) is_plain: bool,
     probe: Probe,
+    /// Where the links beside it may lead.
+    links: Links,
 }
 
 impl Found {
@@ -36,7 +39,8 @@ impl Found {
         cache: BlockCache,
         password: &dyn Fn() -> Result<Option<Password>>,
     ) -> Result<Image> {
-        self.probe.open(&self.path, Arc::new(cache), password)
+        let cache = Arc::new(cache);
+        self.probe.open(&self.path, &self.links, cache, password)
     }
 }
 
@@ -131,6 +135,7 @@ impl Search<'_> {
                 plain: plain.join(name),
                 is_plain,
                 probe,
+                links: self.catalog.links_beside(file).clone(),
             };
             match is_plain {
                 _ if file.is_one_of_several() => self.found.push(found),

@@ -1,6 +1,6 @@
 //! `verify`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 
@@ -14,7 +14,8 @@ use crate::{
     Error, ErrorKind, Result,
     cache::BlockCache,
     digest::Algorithm,
-    format::Password,
+    format::{Password, WHOLE_DISC},
+    image::Image,
     verify::{Report, dat::Dat, verify},
 };
 
@@ -111,9 +112,14 @@ impl Run {
     fn look_at(&mut self, found: &Found) -> Result<Answer> {
         let password = password::ForImage::new(&found.path, self.given.as_ref());
         let image = found.open(BlockCache::new(CACHE), &|| password.find())?;
-        let progress = Progress::new(&found.path, image.size());
-        let report = verify(&image, &self.algorithms, &mut |done| progress.at(done));
-        drop(progress);
+        let mut report = watched(found, &image, &self.algorithms);
+        let mut carried = image.details().checksums.iter();
+        if carried.any(|checksum| checksum.covers == "disc") {
+            let cache = Arc::new(BlockCache::new(CACHE));
+            let find = || password.find();
+            let disc = Image::open_file(&found.path, WHOLE_DISC, cache, &find)?;
+            report = report.with_disc(watched(found, &disc, &[]));
+        }
         let discs = self.discs(&report);
         for fault in faults(&report, image.geometry().blocks()) {
             self.tally
@@ -137,6 +143,12 @@ impl Run {
         });
         Some(found.collect())
     }
+}
+
+/// Verifies with a progress bar.
+fn watched(found: &Found, image: &Image, algorithms: &[Algorithm]) -> Report {
+    let progress = Progress::new(&found.path, image.size());
+    verify(image, algorithms, &mut |done| progress.at(done))
 }
 
 /// What is wrong, one sentence each.

@@ -33,7 +33,7 @@
 
 use std::sync::Arc;
 
-use super::{Checksum, Details, Format, OpenOptions, Opened, PartOf, Summary};
+use super::{Checksum, Details, Format, OpenOptions, Opened, PartOf, Summary, WHOLE_DISC};
 use crate::{Error, Result, files::Listed, source::Source};
 
 mod bits;
@@ -91,7 +91,9 @@ fn open(source: Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Opened> {
     let disk = Disk::open(Arc::clone(&source), options.siblings)?;
     let details = Details {
         variant: variant(&disk, &content),
-        checksums: checksum(&header, &content).into_iter().collect(),
+        checksums: checksum(&header, &content, options.file)
+            .into_iter()
+            .collect(),
         ..Details::default()
     };
     Ok(Opened {
@@ -102,7 +104,8 @@ fn open(source: Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Opened> {
     })
 }
 
-/// The plain file of a number: 0 is the image, or the first track where there is none; tracks count from 1.
+/// The plain file of a number: 0 is the image, or the first track where there is none; tracks count from 1, and all
+/// hunks are the whole disc.
 fn view(stored: Disk, content: &Content, number: u32) -> Result<View> {
     let none = || Error::corrupt(format!("there is no plain file {number} in it"));
     match (content, number) {
@@ -112,6 +115,7 @@ fn view(stored: Disk, content: &Content, number: u32) -> Result<View> {
             Some(track) => View::image(stored, track),
             None => View::track(stored, &disc.tracks[0]),
         }),
+        (Content::Disc(_), WHOLE_DISC) => Ok(View::all(stored)),
         (Content::Disc(disc), number) => {
             let track = disc.tracks.get(number as usize - 1);
             Ok(View::track(stored, track.ok_or_else(none)?))
@@ -146,11 +150,12 @@ fn variant(stored: &Disk, content: &Content) -> String {
     )
 }
 
-/// The file's own checksum covers all hunks, which only one plain file has.
-fn checksum(header: &Header, content: &Content) -> Option<Checksum> {
+/// The file's own checksum covers all hunks, of which the plain files of a disc are parts.
+fn checksum(header: &Header, content: &Content, number: u32) -> Option<Checksum> {
     let sha1 = header.plain_sha1?;
-    matches!(content, Content::Plain { .. }).then(|| Checksum {
-        covers: "image",
+    let has_all = matches!(content, Content::Plain { .. }) || number == WHOLE_DISC;
+    Some(Checksum {
+        covers: if has_all { "image" } else { "disc" },
         algorithm: "sha1",
         value: header::hex(&sha1),
     })

@@ -1,28 +1,30 @@
 //! Attributes, from what is known about files and folders.
 
-use super::{Attributes, Filesystem, Found, Ino, Kind, ROOT};
+use super::{Attributes, Bearer, Filesystem, Found, Ino, Kind, ROOT};
 use crate::{
     Result,
     catalog::{Item, Probe, Seen, Stat},
 };
 
 impl Filesystem {
-    pub(super) fn attributes_of(&self, ino: Ino, found: &Found) -> Result<Attributes> {
+    pub(super) fn attributes_of(&self, ino: Ino, found: &Found) -> Result<(Attributes, Bearer)> {
         match found.item() {
             Item::File(file) => {
                 let seen = self.catalog.look(&found.directory, &file)?;
-                Ok(self.attributes_of_file(ino, &seen))
+                Ok((self.attributes_of_file(ino, &seen), Bearer::of(&seen)))
             }
             Item::Directory(_) => {
                 let stat = Stat::of(&found.item().path())?;
-                Ok(self.attributes_of_directory(ino, &stat))
+                let attributes = self.attributes_of_directory(ino, &stat);
+                Ok((attributes, Bearer::NO_FILE))
             }
             Item::Link(path) => {
                 let stat = Stat::of_link(&path)?;
-                Ok(Attributes {
+                let attributes = Attributes {
                     mode: 0o777,
                     ..self.common(ino, Kind::Link, &stat)
-                })
+                };
+                Ok((attributes, Bearer::NO_FILE))
             }
         }
     }

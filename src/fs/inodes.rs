@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak},
 };
 
-use super::{Ino, OpenedFile, ROOT, stats::Counters};
+use super::{Bearer, Ino, OpenedFile, ROOT, stats::Counters};
 use crate::{
     Error, ErrorKind, Result,
     catalog::{Directory, StableHash},
@@ -50,6 +50,8 @@ pub(super) struct State {
     older: Option<Weak<OpenedFile>>,
     /// Another file has the name now, under another number.
     is_displaced: bool,
+    /// The kernel was told of another file under this number since it was opened last.
+    is_of_others: bool,
     /// What was done with it, without what is open.
     pub(super) counters: Option<Arc<Counters>>,
 }
@@ -114,10 +116,20 @@ impl Inodes {
         self.known().number_of(parent, name)
     }
 
-    /// Counts one lookup of the name.
-    pub(super) fn look_up(&self, parent: Ino, directory: &Arc<Directory>, name: &OsStr) -> Ino {
+    /// Counts one lookup of the name, and of what bears it. A number under which somebody has another file open is
+    /// left to that one: the kernel would cut its reads at the size of the newcomer.
+    pub(super) fn look_up(
+        &self,
+        parent: Ino,
+        directory: &Arc<Directory>,
+        name: &OsStr,
+        bearer: Bearer,
+    ) -> Ino {
         let mut known = self.changed();
-        let ino = known.number_of(parent, name);
+        let mut ino = known.number_of(parent, name);
+        while known.leaves_to_readers(ino, bearer) {
+            ino = known.number_of(parent, name);
+        }
         let new = || Node::new(parent, directory, name);
         let node = known.nodes.entry(ino).or_insert_with(new);
         node.lookups += 1;
@@ -144,6 +156,12 @@ impl Inodes {
         drop(forgotten);
     }
 
+    /// Leaves a number to those who have another file open under it than the one that bears its name, if there are
+    /// any. The name gets the next number.
+    pub(super) fn leaves_to_readers(&self, ino: Ino, bearer: Bearer) -> bool {
+        self.changed().leaves_to_readers(ino, bearer)
+    }
+
     /// Leaves the number to a file that is open. The name gets the next number, for whatever bears it now.
     pub(super) fn displace(&self, ino: Ino, open: &Arc<OpenedFile>) {
         self.with_state(ino, |state| {
@@ -167,11 +185,19 @@ impl Inodes {
 impl Known {
     fn named(&self, ino: Ino) -> Result<&Node> {
         if self.is_displaced(ino) {
-            let stale = io::Error::from_raw_os_error(libc::ESTALE);
-            return Err(Error::io(stale, "another file has the name now"));
+            return Err(displaced());
         }
         let node = self.nodes.get(&ino);
         node.ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such inode"))
+    }
+
+    fn leaves_to_readers(&mut self, ino: Ino, bearer: Bearer) -> bool {
+        // The root has one number only; and elsewhere the kernel's cache belongs to the name.
+        if ino == ROOT || !cfg!(target_os = "linux") {
+            return false;
+        }
+        let state = self.states.get_mut(&ino);
+        state.is_some_and(|state| state.leaves_to_readers(bearer))
     }
 
     fn is_displaced(&self, ino: Ino) -> bool {
@@ -197,6 +223,12 @@ impl Known {
     }
 }
 
+/// With this error, callers look a name up again.
+pub(super) fn displaced() -> Error {
+    let stale = io::Error::from_raw_os_error(libc::ESTALE);
+    Error::io(stale, "another file has the name now")
+}
+
 impl Node {
     fn new(parent: Ino, directory: &Arc<Directory>, name: &OsStr) -> Self {
         Self {
@@ -215,6 +247,17 @@ impl State {
         open.filter(|open| open.fingerprint() == fingerprint)
     }
 
+    /// Takes note of what the kernel is told to bear the name, or that it must be told another number.
+    fn leaves_to_readers(&mut self, bearer: Bearer) -> bool {
+        let open = self.open.upgrade();
+        let another = open.filter(|open| !bearer.is_that_of(open.bearer()));
+        let is_left = another.as_ref().is_some_and(|open| open.has_readers());
+        self.is_displaced |= is_left;
+        self.is_of_others |=
+            another.is_some() || self.pages_of.is_some_and(|it| it != bearer.fingerprint);
+        is_left
+    }
+
     /// Whether a file is what the name stood for when it was opened last.
     pub(super) fn has_open(&self, file: &Arc<OpenedFile>) -> bool {
         std::ptr::eq(self.open.as_ptr(), Arc::as_ptr(file))
@@ -226,7 +269,7 @@ impl State {
             return shared;
         }
         let opened = Arc::new(opened);
-        let before = std::mem::replace(&mut self.open, Arc::downgrade(&opened));
+        let before = mem::replace(&mut self.open, Arc::downgrade(&opened));
         if before.strong_count() > 0 {
             self.older = Some(before);
         }
@@ -244,7 +287,8 @@ impl State {
         self.older = self.older.take().filter(|older| older.strong_count() > 0);
         let is_known = is_in_use || self.pages_of == Some(fingerprint);
         self.pages_of = is_known.then_some(fingerprint);
-        is_known && pages_are_of_one_file
+        let is_of_others = mem::take(&mut self.is_of_others);
+        is_known && pages_are_of_one_file && !is_of_others
     }
 
     /// Takes note that the kernel has heard of an open of this state, and so has no pages of an older one.
@@ -263,11 +307,22 @@ mod tests {
         Arc::new(Directory::of(Vec::new()))
     }
 
+    fn of_state(fingerprint: u64) -> Bearer {
+        Bearer {
+            fingerprint,
+            ..Bearer::NO_FILE
+        }
+    }
+
+    fn look_up(inodes: &Inodes, parent: Ino, directory: &Arc<Directory>, name: &OsStr) -> Ino {
+        inodes.look_up(parent, directory, name, of_state(7))
+    }
+
     #[test]
     fn an_inode_that_was_never_used_takes_40_bytes_and_its_name() {
         assert_eq!(size_of::<Node>(), 40);
         let inodes = Inodes::new(&directory());
-        inodes.look_up(ROOT, &directory(), OsStr::new("file"));
+        look_up(&inodes, ROOT, &directory(), OsStr::new("file"));
         assert!(inodes.known().states.is_empty());
     }
 
@@ -280,16 +335,16 @@ mod tests {
         let taken = Node::new(ROOT, &top, OsStr::new("other"));
         inodes.changed().nodes.insert(hash, taken);
         assert_eq!(inodes.number_of(ROOT, first), hash.wrapping_add(1));
-        let found = inodes.look_up(ROOT, &top, first);
+        let found = look_up(&inodes, ROOT, &top, first);
         assert_eq!(found, hash.wrapping_add(1));
-        assert_eq!(inodes.look_up(ROOT, &top, first), found);
+        assert_eq!(look_up(&inodes, ROOT, &top, first), found);
     }
 
     #[test]
     fn numbers_lead_to_paths_and_never_in_circles() {
         let inodes = Inodes::new(&directory());
-        let sub = inodes.look_up(ROOT, &directory(), OsStr::new("sub"));
-        let file = inodes.look_up(sub, &directory(), OsStr::new("file"));
+        let sub = look_up(&inodes, ROOT, &directory(), OsStr::new("sub"));
+        let file = look_up(&inodes, sub, &directory(), OsStr::new("file"));
         assert_eq!(inodes.path_of(file), Path::new("sub/file"));
         assert_eq!(inodes.path_of(ROOT), Path::new(""));
         let circle = Node::new(file, &directory(), OsStr::new("sub"));
@@ -303,14 +358,17 @@ mod tests {
     fn what_hangs_on_an_inode_stays_when_its_directory_was_forgotten() {
         let name = OsStr::new("x");
         let inodes = Inodes::new(&directory());
-        let ino = inodes.look_up(5, &directory(), name);
+        let ino = look_up(&inodes, 5, &directory(), name);
         assert!(!inodes.with_state(ino, |state| state.keeps_pages(7, false)));
         inodes.with_state(ino, |state| state.has_pages_of(7));
         let again = directory();
-        assert_eq!(inodes.look_up(5, &again, name), ino);
+        assert_eq!(look_up(&inodes, 5, &again, name), ino);
         let (found, _) = inodes.place_of(ino).unwrap();
         assert!(Arc::ptr_eq(&found, &again));
         assert!(inodes.with_state(ino, |state| state.keeps_pages(7, false)));
+        // The kernel may have dropped or cut what it had.
+        inodes.leaves_to_readers(ino, of_state(8));
+        assert!(!inodes.with_state(ino, |state| state.keeps_pages(7, true)));
         inodes.forget(ino, 2);
         assert!(inodes.place_of(ino).is_err());
         assert!(!inodes.with_state(ino, |state| state.keeps_pages(7, false)));

@@ -9,16 +9,17 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
 };
 
-use super::{Attributes, Options, Seek, stats::Counters};
+use super::{Attributes, Bearer, Options, Seek, stats::Counters};
 use crate::{
     Error, ErrorKind, Result,
     catalog::{Probe, Seen, StableHash, password_files},
     format::Password,
     image::{Ahead, Image, Plain, Reader},
+    source::Links,
 };
 
 /// An open file, shared by all who opened it in the same state.
@@ -31,6 +32,8 @@ pub(super) struct OpenedFile {
     reported: Mutex<HashSet<u64>>,
     /// Somebody has read, so the kernel has heard that this state is open.
     is_in_use: AtomicBool,
+    /// How many have it open.
+    readers: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -54,6 +57,7 @@ impl OpenHandle {
             Content::PassThrough(_) => None,
         };
         file.counters.count_open();
+        file.readers.fetch_add(1, Relaxed);
         Self { file, reader }
     }
 
@@ -73,22 +77,34 @@ impl OpenHandle {
     }
 }
 
+impl Drop for OpenHandle {
+    fn drop(&mut self) {
+        self.file.readers.fetch_sub(1, Relaxed);
+    }
+}
+
 /// What is known about a file before it is opened.
 #[derive(Debug)]
 pub(super) struct Opening {
-    pub(super) fingerprint: u64,
+    pub(super) bearer: Bearer,
     pub(super) attributes: Attributes,
     /// Where its counters are added when it is closed.
     pub(super) sums: [Arc<Counters>; 2],
 }
 
 impl Opening {
-    pub(super) fn open(self, path: &Path, seen: &Seen, options: &Options) -> Result<OpenedFile> {
+    pub(super) fn open(
+        self,
+        path: &Path,
+        seen: &Seen,
+        links: &Links,
+        options: &Options,
+    ) -> Result<OpenedFile> {
         let content = match &seen.probe {
             Probe::PassThrough => Content::PassThrough(open_plain(path)?),
             probe => {
                 let password = || password_of(path, options.password.as_ref());
-                let image = probe.open(path, Arc::clone(&options.cache), &password)?;
+                let image = probe.open(path, links, Arc::clone(&options.cache), &password)?;
                 Content::Image(Arc::new(image))
             }
         };
@@ -100,6 +116,7 @@ impl Opening {
             counters,
             reported: Mutex::default(),
             is_in_use: AtomicBool::new(false),
+            readers: AtomicUsize::new(0),
         };
         opened.report_notes();
         Ok(opened)
@@ -108,7 +125,16 @@ impl Opening {
 
 impl OpenedFile {
     pub(super) fn fingerprint(&self) -> u64 {
-        self.opening.fingerprint
+        self.opening.bearer.fingerprint
+    }
+
+    pub(super) fn bearer(&self) -> Bearer {
+        self.opening.bearer
+    }
+
+    /// Whether anybody has it open.
+    pub(super) fn has_readers(&self) -> bool {
+        self.readers.load(Relaxed) > 0
     }
 
     /// Whether somebody has read since it was opened.

@@ -3,8 +3,8 @@
 use std::{path::PathBuf, sync::Arc};
 
 use super::{
-    Filesystem, Found, Ino, OpenFile, ROOT, SharedFile,
-    inodes::State,
+    Bearer, Filesystem, Found, Ino, OpenFile, ROOT, SharedFile,
+    inodes::{State, displaced},
     opened::{OpenHandle, OpenedFile, Opening},
 };
 use crate::{
@@ -18,15 +18,17 @@ impl Filesystem {
     ///
     /// # Errors
     /// `IsADirectory` for anything but a file; what reading the image's header and index reports; `NotFound` when
-    /// the file is gone, `Io` when it cannot be read.
+    /// the file is gone, `Io` when it cannot be read; ESTALE when another file has the name by now.
     pub fn open(&self, ino: Ino) -> Result<OpenFile> {
         let found = self.find(ino)?;
         let opened = self.open_found(ino, &found)?;
         let (fingerprint, is_in_use) = (opened.fingerprint(), opened.is_in_use());
+        // From here on the number is left to this reader, so what the kernel is told before that is known below.
+        let handle = OpenHandle::new(opened, &self.ahead);
         let keeps = |state: &mut State| state.keeps_pages(fingerprint, is_in_use);
         let unchanged = self.inodes.with_state(ino, keeps);
         Ok(OpenFile {
-            handle: self.files.insert(OpenHandle::new(opened, &self.ahead)),
+            handle: self.files.insert(handle),
             unchanged,
         })
     }
@@ -53,7 +55,9 @@ impl Filesystem {
         };
         let found = self.find(ino)?;
         let (file, seen) = self.look_at(&found)?;
-        self.idle.keep(self.open_seen(ino, &file, &seen)?);
+        let opened = self.open_seen(ino, &file, &seen)?;
+        let shared = self.inodes.with_state(ino, |state| state.share(opened));
+        self.idle.keep(shared);
         Ok(())
     }
 
@@ -113,14 +117,28 @@ impl Filesystem {
 }
 
 impl Filesystem {
-    /// Opens what a name stands for. What stands against that in the file itself is logged, once for each state of it.
+    /// Opens what a name stands for, or shares what is open already. What stands against that in the file itself is
+    /// logged, once for each state of it.
     pub(super) fn open_found(&self, ino: Ino, found: &Found) -> Result<Arc<OpenedFile>> {
         let (file, seen) = self.look_at(found)?;
-        self.open_seen(ino, &file, &seen).inspect_err(|err| {
+        if self.inodes.leaves_to_readers(ino, Bearer::of(&seen)) {
+            return Err(displaced());
+        }
+        let shared = |state: &mut State| state.shared(seen.stat.fingerprint);
+        if let Some(open) = self.inodes.with_state(ino, shared) {
+            return Ok(open);
+        }
+        let opened = self.open_seen(ino, &file, &seen).inspect_err(|err| {
             self.totals.count_error();
             let reported = self.catalog.reported();
             reported.fault(&file.path(), seen.first_fingerprint, err);
-        })
+        })?;
+        // The name leads to one file when it is seen, and maybe to another when it is opened.
+        let (_, now) = self.look_at(found)?;
+        if !Bearer::of(&now).is_that_of(opened.bearer()) {
+            return Err(displaced());
+        }
+        Ok(self.inodes.with_state(ino, |state| state.share(opened)))
     }
 
     fn look_at<'f>(&self, found: &'f Found) -> Result<(StoredFile<'f>, Seen)> {
@@ -130,26 +148,20 @@ impl Filesystem {
         Ok((file, self.catalog.look(&found.directory, &file)?))
     }
 
-    /// Opens a file in the state in which it was seen, or shares what is open already.
-    fn open_seen(&self, ino: Ino, file: &StoredFile<'_>, seen: &Seen) -> Result<Arc<OpenedFile>> {
-        let shared = self
-            .inodes
-            .with_state(ino, |state| state.shared(seen.stat.fingerprint));
-        if let Some(open) = shared {
-            return Ok(open);
-        }
+    /// Opens a file in the state in which it was seen.
+    fn open_seen(&self, ino: Ino, file: &StoredFile<'_>, seen: &Seen) -> Result<OpenedFile> {
         let counters = self.inodes.with_state(ino, |state| {
             Arc::clone(state.counters.get_or_insert_default())
         });
         let opening = || Opening {
-            fingerprint: seen.stat.fingerprint,
+            bearer: Bearer::of(seen),
             attributes: self.attributes_of_file(ino, seen),
             sums: [Arc::clone(&counters), Arc::clone(&self.totals)],
         };
         if let Some(old) = self.inodes.with_state(ino, |state| state.open.upgrade()) {
             self.idle.drop_file(&old);
         }
-        let opened = self.with_room(|| opening().open(&file.path(), seen, &self.options))?;
-        Ok(self.inodes.with_state(ino, |state| state.share(opened)))
+        let links = self.catalog.links_beside(file);
+        self.with_room(|| opening().open(&file.path(), seen, links, &self.options))
     }
 }

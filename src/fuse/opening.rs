@@ -21,7 +21,7 @@ use std::{
 
 use fuser::{BackingId, FileHandle, FopenFlags, InitFlags, KernelConfig, ReplyOpen};
 
-use super::{patterns::Pattern, ways::Ways};
+use super::{kernel::Kernel, patterns::Pattern, ways::Ways};
 use crate::{
     Result,
     fs::{Filesystem, Ino, OpenFile, ROOT, SharedFile},
@@ -34,6 +34,7 @@ pub(super) struct Openings {
     /// Whether the kernel may be told to read past us.
     may_pass: AtomicBool,
     ways: Ways<Reading>,
+    kernel: Arc<Kernel>,
 }
 
 /// An open file, and how it is read.
@@ -61,11 +62,12 @@ pub(super) struct Opened {
 }
 
 impl Openings {
-    pub(super) fn new(direct_io: Vec<Pattern>) -> Self {
+    pub(super) fn new(direct_io: Vec<Pattern>, kernel: Arc<Kernel>) -> Self {
         Self {
             direct_io,
             may_pass: AtomicBool::new(false),
             ways: Ways::default(),
+            kernel,
         }
     }
 
@@ -101,10 +103,15 @@ impl Openings {
         // The root has one number only.
         if cfg!(target_os = "linux") && ino != ROOT && !reading.is_of(&shared) {
             fs.displace(ino, &reading.file);
+            self.kernel.forget_attributes(ino);
         }
         if let Err(stale) = fs.check_named(ino) {
             self.release(fs, ino, file.handle);
             return Err(stale);
+        }
+        // It may believe in the size that another file had under this name, and would cut reads there.
+        if !file.unchanged {
+            self.kernel.forget_attributes(ino);
         }
         Ok(Opened { file, reading })
     }

@@ -27,7 +27,7 @@ use signal_hook::{
 use super::linux::Mount;
 #[cfg(not(target_os = "linux"))]
 use super::macos::Mount;
-use super::{Adaptor, unused::Unused};
+use super::{Adaptor, kernel::Kernel, unused::Unused};
 pub use super::{
     options::{MountOptions, Unmount},
     patterns::Pattern,
@@ -79,9 +79,11 @@ impl Session {
         let filesystem = Arc::new(filesystem);
         let signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1])
             .map_err(|err| Error::io(err, "cannot listen for signals"))?;
-        let adaptor = Adaptor::new(Arc::clone(&filesystem), options);
+        let heard = Arc::new(Kernel::default());
+        let adaptor = Adaptor::new(Arc::clone(&filesystem), Arc::clone(&heard), options);
         let (mount, kernel) =
             connect(adaptor, root, options).map_err(|err| err.in_file(&options.mountpoint))?;
+        heard.connect(kernel.notifier());
         Ok(Self {
             mount,
             kernel,

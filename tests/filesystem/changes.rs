@@ -94,16 +94,10 @@ fn an_open_file_stays_the_old_one_when_another_takes_its_name() {
     let mut out = vec![0; 40_000];
     assert_eq!(filesystem.read(old.handle, &mut out, 0).unwrap(), 40_000);
     assert_eq!(out, volume(40_000));
-    assert!(
-        !filesystem.open(ino).unwrap().unchanged,
-        "old pages may be there"
-    );
-    filesystem.release(old.handle);
-    assert!(
-        !filesystem.open(ino).unwrap().unchanged,
-        "old pages may be there"
-    );
-    assert!(filesystem.open(ino).unwrap().unchanged);
+    assert_eq!(filesystem.attributes(ino).unwrap().size, 40_000);
+    let err = filesystem.open(ino).unwrap_err();
+    assert_eq!(err.os_error(), Some(libc::ESTALE));
+    assert_ne!(find(&filesystem, "Game.iso").unwrap().ino, ino);
 }
 
 #[test]

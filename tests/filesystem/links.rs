@@ -8,8 +8,8 @@ use plainiso::{
 };
 
 use crate::{
-    formats::cso,
-    library::{Library, contents, find, names, volume},
+    formats::{cso, isz_set},
+    library::{Library, contents, find, names, options, volume},
 };
 
 #[test]
@@ -59,6 +59,51 @@ fn a_link_that_leaves_the_library_is_shown_as_it_is() {
         filesystem.read_link(x.ino).unwrap_err().kind(),
         ErrorKind::NotFound
     );
+}
+
+/// An image may name the files beside it, and such a file may be a link.
+#[test]
+fn a_file_beside_an_image_that_is_a_link_out_of_the_library_is_no_part_of_it() {
+    let plain = volume(20 * 2048);
+    let [first, second] = isz_set(&plain, 18);
+    let sheet = b"FILE \"secret\" BINARY\n  TRACK 01 MODE1/2048\n    INDEX 01 00:00:00\n";
+    let outside = Library::with(&[("secret", &plain), ("part", &second)]);
+    let library = Library::with(&[("a/Disc.cue", sheet), ("b/Game.isz", &first)]);
+    let (secret, part) = (library.path("a/secret"), library.path("b/Game.i01"));
+    symlink(outside.path("secret"), &secret).unwrap();
+    symlink(outside.path("part"), &part).unwrap();
+    let filesystem = library.mount();
+    assert_eq!(
+        find(&filesystem, "a/Disc.iso").unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
+    let err = contents(&filesystem, "b/Game.iso").unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::MissingPart);
+
+    let mut asked = library.options();
+    asked.follow_links = true;
+    let asked = Filesystem::new(asked).unwrap();
+    let named = [library.path("a/Disc.cue"), library.path("b/Game.isz")];
+    let named = Filesystem::new(options(&[&named[0], &named[1]])).unwrap();
+    for (filesystem, folders) in [(asked, ["a/", "b/"]), (named, ["", ""])] {
+        for (folder, name) in folders.iter().zip(["Disc.iso", "Game.iso"]) {
+            assert_eq!(
+                contents(&filesystem, &format!("{folder}{name}")).unwrap(),
+                plain
+            );
+        }
+    }
+
+    library.put("c/secret", &plain);
+    library.put("c/part", &second);
+    for (link, target) in [(secret, "../c/secret"), (part, "../c/part")] {
+        std::fs::remove_file(&link).unwrap();
+        symlink(target, &link).unwrap();
+    }
+    let filesystem = library.mount();
+    for name in ["a/Disc.iso", "b/Game.iso"] {
+        assert_eq!(contents(&filesystem, name).unwrap(), plain);
+    }
 }
 
 #[test]

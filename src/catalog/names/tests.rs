@@ -97,6 +97,13 @@ fn members_of_one_name_end_as_the_stored_file() {
 }
 
 #[test]
+fn tracks_with_names_too_long_take_their_sheet_with_them() {
+    let files = [".cue", " (Track 1).bin"].map(|ending| PlainName::Behind(ending.into()));
+    let long = format!("{}.isz", "x".repeat(246));
+    assert_eq!(all_shown(&disc(&long, &files), Naming::Strip), [&*long; 2]);
+}
+
+#[test]
 fn an_ending_that_a_stem_has_is_not_doubled() {
     let files = [PlainName::Behind(".bin".into())];
     let stored = disc("Game.BIN.isz", &files);
