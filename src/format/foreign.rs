@@ -107,8 +107,8 @@ mod tests {
 
     #[test]
     fn rejects_each_by_name_with_what_to_do() {
-        let cdi = [6, 0, 0, 0x80, 0, 1, 0, 0];
         type Mark<'b> = (usize, &'b [u8]);
+        let cdi = [6, 0, 0, 0x80, 0, 1, 0, 0];
         let files: [(&str, &str, Mark<'_>); 8] = [
             ("DAA", "daa2iso", (0, b"DAA\0\0\0")),
             ("GBI", "daa2iso", (0, b"GBI\0\0\0")),
