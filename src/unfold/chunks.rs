@@ -29,10 +29,11 @@ pub struct Chunks {
 type Stream = Box<dyn Read + Send>;
 
 /// What is known of a chunk.
-#[derive(Default)]
 enum Chunk {
-    #[default]
-    Untouched,
+    Untouched {
+        /// Room that another chunk had: fresh memory costs as much as decoding.
+        room: Vec<u8>,
+    },
     Decoded {
         plain: Vec<u8>,
         rest: Stream,
@@ -52,11 +53,10 @@ impl Chunks {
     pub fn open(&self, number: u64, begin: impl FnOnce() -> Result<Stream>) -> Result<Plain> {
         let chunk = self.slot(number);
         let mut state = lock(&chunk);
-        if matches!(*state, Chunk::Untouched) {
-            *state = Chunk::Decoded {
-                plain: Vec::new(),
-                rest: begin()?,
-            };
+        if let Chunk::Untouched { room } = &mut *state {
+            let rest = begin()?;
+            let plain = mem::take(room);
+            *state = Chunk::Decoded { plain, rest };
         }
         drop(state);
         Ok(Plain { chunk, at: 0 })
@@ -66,11 +66,13 @@ impl Chunks {
         let mut slots = lock(&self.slots);
         let slot = match slots.iter().position(|(kept, _)| *kept == number) {
             Some(place) => slots.remove(place),
-            None => (number, Arc::default()),
+            None => {
+                let oldest = (slots.len() == KEPT).then(|| slots.remove(0).1);
+                let room = oldest.and_then(Arc::into_inner).map(Chunk::into_room);
+                let room = room.unwrap_or_default();
+                (number, Arc::new(Mutex::new(Chunk::Untouched { room })))
+            }
         };
-        if slots.len() == KEPT {
-            slots.remove(0);
-        }
         let chunk = Arc::clone(&slot.1);
         slots.push(slot);
         chunk
@@ -115,7 +117,7 @@ impl Read for Plain {
         let wanted = self.at.saturating_add(out.len());
         chunk.decode(wanted);
         let (plain, why) = match &*chunk {
-            Chunk::Untouched => (&[][..], None),
+            Chunk::Untouched { .. } => (&[][..], None),
             Chunk::Decoded { plain, .. } => (&plain[..], None),
             Chunk::Broken { plain, why } => (&plain[..], Some(why)),
         };
@@ -133,6 +135,17 @@ impl Read for Plain {
 }
 
 impl Chunk {
+    /// The memory of a chunk that nobody reads any more.
+    fn into_room(chunk: Mutex<Self>) -> Vec<u8> {
+        let chunk = chunk.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut room = match chunk {
+            Self::Untouched { room } => room,
+            Self::Decoded { plain, .. } | Self::Broken { plain, .. } => plain,
+        };
+        room.clear();
+        room
+    }
+
     /// Goes on until `wanted` plain bytes are there, the stream ends, or it breaks.
     fn decode(&mut self, wanted: usize) {
         let Chunk::Decoded { plain, rest } = self else {
@@ -192,7 +205,8 @@ mod tests {
     fn two_chunks_are_kept_and_the_one_used_longest_ago_goes_first() {
         let (chunks, mut begun) = (Chunks::default(), 0);
         for number in [1, 2, 1, 3, 1] {
-            chunk(&chunks, number, &mut begun);
+            let mut plain = chunk(&chunks, number, &mut begun);
+            assert_eq!(read(&mut plain, 70_000, 9), [number; 9]);
         }
         assert_eq!(begun, 3);
         chunk(&chunks, 2, &mut begun);

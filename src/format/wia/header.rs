@@ -15,8 +15,8 @@ const HEAD: usize = 72;
 /// Bytes of the second one, as far as it is known.
 pub(super) const DISC: usize = 220;
 
-/// The last bytes of the second header, which a short one lacks.
-const COMPRESSOR: usize = 7;
+/// The fewest bytes that it may claim: it may lack settings of the compression.
+const LEAST_DISC: u32 = 213;
 
 /// The most bytes that the second header may claim.
 const MOST_DISC: u32 = 4096;
@@ -132,10 +132,9 @@ impl Head {
             )));
         }
         let disc_len = word(&bytes, 12);
-        let least = (DISC - COMPRESSOR) as u32;
-        if !(least..=MOST_DISC).contains(&disc_len) {
+        if !(LEAST_DISC..=MOST_DISC).contains(&disc_len) {
             return Err(Error::corrupt(format!(
-                "the second header has {disc_len} bytes, it must have {least} to {MOST_DISC}"
+                "the second header has {disc_len} bytes, it must have {LEAST_DISC} to {MOST_DISC}"
             )));
         }
         Ok(Self {

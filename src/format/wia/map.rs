@@ -173,32 +173,6 @@ impl Map {
         partition::encrypt(dst, &self.tables.keys[of.number]);
         Ok(())
     }
-
-    /// The codec of a block whose chunks are all there.
-    fn codec(&self, area: &Area, block: u64, places: &[Place]) -> Codec {
-        let method = places.iter().find(|place| place.len > 0);
-        let is_raw =
-            matches!(area.content, Content::Raw) && area.span_of(block).start >= START as u64;
-        match method {
-            None if is_raw => Codec::Zero,
-            None => Codec::Own {
-                name: "zero",
-                checksum: None,
-            },
-            Some(place) => {
-                let checked = places.iter().all(|it| it.method.checksum().is_some());
-                let is_packed = place.packed > 0 && place.method == Method::Stored;
-                Codec::Own {
-                    name: if is_packed {
-                        "packed"
-                    } else {
-                        place.method.name()
-                    },
-                    checksum: place.method.checksum().filter(|_| checked),
-                }
-            }
-        }
-    }
 }
 
 impl BlockMap for Map {
@@ -221,7 +195,7 @@ impl BlockMap for Map {
         let Ok(places) = places else {
             return nowhere(Codec::Missing);
         };
-        let codec = self.codec(area, block, &places);
+        let codec = codec(area, block, &places);
         let run = neighbours(&places);
         Stored {
             at: run.start,
@@ -255,6 +229,31 @@ impl BlockMap for Map {
             dst[..len].copy_from_slice(&start[..len]);
         }
         Ok(())
+    }
+}
+
+/// The codec of a block whose chunks are all there.
+fn codec(area: &Area, block: u64, places: &[Place]) -> Codec {
+    let method = places.iter().find(|place| place.len > 0);
+    let is_raw = matches!(area.content, Content::Raw) && area.span_of(block).start >= START as u64;
+    match method {
+        None if is_raw => Codec::Zero,
+        None => Codec::Own {
+            name: "zero",
+            checksum: None,
+        },
+        Some(place) => {
+            let checked = places.iter().all(|it| it.method.checksum().is_some());
+            let is_packed = place.packed > 0 && place.method == Method::Stored;
+            Codec::Own {
+                name: if is_packed {
+                    "packed"
+                } else {
+                    place.method.name()
+                },
+                checksum: place.method.checksum().filter(|_| checked),
+            }
+        }
     }
 }
 

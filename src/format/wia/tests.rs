@@ -1,19 +1,16 @@
 use std::io::{Read, Write};
 
-use aes::cipher::{BlockDecrypt, KeyInit, generic_array::GenericArray};
 use bzip2::{Compression, write::BzEncoder};
 use proptest::{collection::vec, prelude::*, sample::Index as Any};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
-use super::{
-    header::sha1,
-    partition::{DATA, HASHES, ON_DISC},
-};
-use crate::{
-    ErrorKind,
-    format::tests::{image, opened, read, reads, reads_like, survives},
-    image::Image,
-};
+use super::header::sha1;
+use crate::format::tests::{image, opened, read, reads, reads_like, survives};
+
+mod partitions;
+mod refused;
+
+use partitions::partition_disc;
 
 const KIB: usize = 1024;
 
@@ -196,169 +193,13 @@ fn small() -> Recipe {
     raw_disc(RVZ, 5, 32 * KIB, &plain())
 }
 
-fn refused(file: Vec<u8>) -> String {
-    opened(file).unwrap_err().to_string()
-}
-
-/// Refused when a word of the second header is another.
-fn refused_with(at: usize, word: u32) -> String {
-    let mut file = small().file();
-    file[72 + at..][..4].copy_from_slice(&word.to_be_bytes());
-    seal(&mut file);
-    refused(file)
-}
-
 /// Checks a message by what it says.
 fn says(message: &str, wanted: &str) {
     assert!(message.contains(wanted), "{message}");
 }
 
-#[test]
-fn rejects_headers_with_another_sha1() {
-    for (at, wanted) in [
-        (5, "SHA-1 of the first header"),
-        (80, "SHA-1 of the second header"),
-    ] {
-        let mut file = small().file();
-        file[at] ^= 1;
-        says(&refused(file), wanted);
-    }
-}
-
-#[test]
-fn rejects_a_version_for_newer_readers() {
-    let mut recipe = small();
-    recipe.version = 0x0101_0000;
-    let err = opened(recipe.file()).unwrap_err();
-    assert_eq!(err.kind(), ErrorKind::Unsupported);
-    says(&err.to_string(), "version is 01010000");
-}
-
-#[test]
-fn rejects_a_second_header_that_is_too_short_or_too_long() {
-    for len in [212_u32, 4097] {
-        let mut file = small().file();
-        file[12..16].copy_from_slice(&len.to_be_bytes());
-        seal(&mut file);
-        says(&refused(file), &format!("second header has {len} bytes"));
-    }
-}
-
-#[test]
-fn rejects_an_image_size_of_zero() {
-    let mut recipe = small();
-    recipe.size = 0;
-    says(&refused(recipe.file()), "image size is 0");
-}
-
-#[test]
-fn rejects_chunk_sizes_that_the_format_does_not_have() {
-    for (magic, chunk) in [
-        (WIA, 0),
-        (WIA, 1 << 20),
-        (WIA, 3 << 20),
-        (RVZ, 0),
-        (RVZ, 16 << 10),
-        (RVZ, 96 << 10),
-        (RVZ, 3 << 20),
-        (RVZ, 66 << 20),
-    ] {
-        let mut recipe = raw_disc(magic, 0, 2 << 20, &plain());
-        recipe.chunk = chunk;
-        says(&refused(recipe.file()), &format!("chunk size is {chunk}"));
-    }
-}
-
-#[test]
-fn rejects_a_compression_that_the_format_does_not_have() {
-    for (magic, method) in [(WIA, 5), (WIA, 6), (RVZ, 1), (RVZ, 6)] {
-        let recipe = raw_disc(magic, method, 2 << 20, &plain());
-        says(&refused(recipe.file()), &format!("compression is {method}"));
-    }
-}
-
-#[test]
-fn rejects_settings_that_the_compression_does_not_have() {
-    for (method, settings, wanted) in [
-        (3, vec![225, 0, 0, 1, 0], "begin with 225"),
-        (3, vec![93, 0, 0, 1], "have 4 bytes"),
-        (4, vec![41], "[41]"),
-        (4, vec![], "[]"),
-        (0, vec![0; 8], "room for 7"),
-    ] {
-        let mut recipe = small();
-        recipe.method = method;
-        recipe.settings = settings[..settings.len().min(7)].to_vec();
-        let mut file = recipe.file();
-        file[72 + 212] = u8::try_from(settings.len()).unwrap();
-        seal(&mut file);
-        says(&refused(file), wanted);
-    }
-}
-
-#[test]
-fn rejects_tables_that_end_behind_the_file() {
-    says(&refused_with(188, 1 << 20), "inside the table of raw data");
-    says(&refused_with(204, 1 << 20), "inside the group table");
-    let mut file = partition_disc(1, &[]).file();
-    file.pop();
-    says(&refused(file), "inside the partition table");
-}
-
-#[test]
-fn rejects_tables_that_decompress_to_another_length() {
-    says(&refused_with(180, 2), "table of raw data: zstd data ends");
-    says(
-        &refused_with(196, 5),
-        "group table: zstd data does not decode",
-    );
-    says(
-        &refused_with(208, 1 << 20),
-        "the group table has 1048576 stored bytes",
-    );
-}
-
-#[test]
-fn rejects_tables_of_more_entries_than_any_disc_has() {
-    says(&refused_with(144, 5000), "number of partitions is 5000");
-    says(
-        &refused_with(180, 5000),
-        "number of entries of raw data is 5000",
-    );
-    says(&refused_with(196, 3 << 20), "number of groups is 3145728");
-}
-
-#[test]
-fn rejects_parts_that_overlap() {
-    let mut recipe = small();
-    recipe.raw = [raw_entry(0, 65536, 0, 2), raw_entry(32768, 100, 2, 1)].concat();
-    says(
-        &refused(recipe.file()),
-        "begins at 32768, the one before ends at 65536",
-    );
-}
-
-#[test]
-fn rejects_a_part_behind_the_image() {
-    let mut recipe = small();
-    recipe.raw = raw_entry(0, 180_124, 0, 6);
-    says(&refused(recipe.file()), "behind the image's end at 180123");
-    recipe.raw = raw_entry(u64::MAX - 5, u64::MAX, 0, 6);
-    refused(recipe.file());
-}
-
-#[test]
-fn rejects_groups_outside_the_table_or_too_few_of_them() {
-    let mut recipe = small();
-    recipe.raw = raw_entry(0, 180_123, 1, 6);
-    says(
-        &refused(recipe.file()),
-        "6 groups from 1 on, the table has 6",
-    );
-    recipe.raw = raw_entry(0, 180_123, 0, 5);
-    says(&refused(recipe.file()), "has 5 groups");
-    recipe.raw = [raw_entry(0, 65536, 0, 4), raw_entry(65536, 65536, 2, 4)].concat();
-    says(&refused(recipe.file()), "of which parts before have 4");
+fn refused(file: Vec<u8>) -> String {
+    opened(file).unwrap_err().to_string()
 }
 
 /// Only the block with this number cannot be read.
@@ -399,7 +240,7 @@ fn a_group_of_more_bytes_than_it_can_need_fails_alone() {
 fn a_group_that_is_cut_or_too_long_fails_alone() {
     fails_alone(&with_group(1, 1, |len| len - 9), 1, "zstd data");
     let mut recipe = small();
-    let long = compress(5, &[1; 32769]);
+    let long = compress(5, &vec![1; 32769]);
     recipe.store(&long, true, 0);
     recipe.groups.copy_within(72..84, 0);
     recipe.groups.truncate(72);
@@ -476,8 +317,7 @@ fn the_first_bytes_are_those_of_the_header() {
 
 #[test]
 fn equal_chunks_may_be_stored_once() {
-    let chunk = [5; 32 * KIB];
-    let plain = [chunk, [6; 32 * KIB], chunk].concat();
+    let plain = [5, 6, 5].map(|byte| vec![byte; 32 * KIB]).concat();
     let mut recipe = raw_disc(RVZ, 5, 32 * KIB, &plain);
     recipe.groups.copy_within(0..12, 24);
     let image = image(opened(recipe.file()).unwrap());
@@ -526,113 +366,6 @@ fn a_chunk_of_several_blocks_reads_in_any_order() {
             );
         }
     }
-}
-
-const KEY: [u8; 16] = *b"a title key  16b";
-
-/// A disc of one partition of so many sectors, whose chunks of one sector have lists of exceptions.
-fn partition_disc(sectors: usize, exceptions: &[(usize, u16)]) -> Recipe {
-    let mut recipe = Recipe::new(RVZ, 0, ON_DISC);
-    recipe.size = sectors * ON_DISC;
-    for sector in 0..sectors {
-        let here = exceptions.iter().filter(|(of, _)| *of == sector);
-        let places: Vec<u16> = here.map(|(_, at)| *at).collect();
-        let mut stored = u16::try_from(places.len()).unwrap().to_be_bytes().to_vec();
-        for at in places {
-            stored.extend(at.to_be_bytes());
-            stored.extend([0xEE; 20]);
-        }
-        stored.resize(stored.len().next_multiple_of(4), 0);
-        stored.resize(stored.len() + DATA, sector.to_le_bytes()[0]);
-        recipe.store(&stored, false, 0);
-    }
-    let count = number(sectors);
-    recipe.partitions = KEY.to_vec();
-    recipe
-        .partitions
-        .extend(words(&[0, count.min(64), 0, count.min(64)]));
-    let more = count.saturating_sub(64);
-    recipe.partitions.extend(words(&[64, more, 64, more]));
-    recipe
-}
-
-/// A sector of a partition, decrypted. The first bytes of the disc are the header's and not wanted.
-fn decrypted(image: &Image, sector: usize) -> Vec<u8> {
-    let stored = read(image, (sector * ON_DISC) as u64, ON_DISC).unwrap();
-    let cipher = aes::Aes128::new(&KEY.into());
-    let mut plain = Vec::new();
-    let mut vector = [0; 16];
-    for (number, block) in stored.chunks_exact(16).enumerate() {
-        if number * 16 == HASHES {
-            vector.copy_from_slice(&stored[0x3d0..0x3e0]);
-        }
-        let mut out = *GenericArray::from_slice(block);
-        cipher.decrypt_block(&mut out);
-        plain.extend(out.iter().zip(vector).map(|(a, b)| a ^ b));
-        vector.copy_from_slice(block);
-    }
-    plain
-}
-
-#[test]
-fn a_partition_is_its_data_with_hashes_and_exceptions_encrypted() {
-    let exceptions = [(63, 0), (63, 1004), (65, 600), (7, 100)];
-    let image = image(opened(partition_disc(66, &exceptions).file()).unwrap());
-    for sector in [1, 7, 63, 64, 65] {
-        let plain = decrypted(&image, sector);
-        let data = vec![sector.to_le_bytes()[0]; DATA];
-        assert!(plain[HASHES..] == data, "sector {sector}");
-        let mut hashes = sha1(&data[..0x400]).repeat(31);
-        let h0 = |sector: usize| {
-            // What is missing behind the end counts as zeroes.
-            let byte = if sector < 66 {
-                sector.to_le_bytes()[0]
-            } else {
-                0
-            };
-            sha1(&[byte; 0x400]).repeat(31)
-        };
-        let h1 =
-            |eight: usize| -> Vec<u8> { (0..8).flat_map(|n| sha1(&h0(eight * 8 + n))).collect() };
-        hashes.resize(0x280, 0);
-        hashes.extend(h1(sector / 8));
-        hashes.resize(0x340, 0);
-        let first = sector / 64 * 8;
-        hashes.extend((first..first + 8).flat_map(|eight| sha1(&h1(eight))));
-        hashes.resize(HASHES, 0);
-        for (_, at) in exceptions.iter().filter(|(of, _)| *of == sector) {
-            hashes[usize::from(*at)..][..20].fill(0xEE);
-        }
-        assert!(plain[..HASHES] == hashes, "hashes of sector {sector}");
-    }
-}
-
-#[test]
-fn a_list_of_exceptions_that_no_disc_needs_is_an_error() {
-    let too_many: Vec<_> = (0..53).map(|_| (1, 0)).collect();
-    for (exceptions, wanted) in [
-        (&too_many[..], "a list has 53 exceptions"),
-        (&[(1, 1005)][..], "an exception is at 1005 of the 1024"),
-    ] {
-        let image = image(opened(partition_disc(66, exceptions).file()).unwrap());
-        let err = read(&image, 0, 10).unwrap_err().to_string();
-        says(&err, wanted);
-        decrypted(&image, 65);
-    }
-}
-
-#[test]
-fn rejects_a_partition_table_with_another_sha1() {
-    let mut file = partition_disc(2, &[]).file();
-    *file.last_mut().unwrap() ^= 1;
-    says(&refused(file), "SHA-1 of the partition table");
-}
-
-#[test]
-fn rejects_a_partition_whose_parts_share_hashes() {
-    let mut recipe = partition_disc(66, &[]);
-    recipe.partitions[32..36].copy_from_slice(&63_u32.to_be_bytes());
-    says(&refused(recipe.file()), "data of partition 0 begins at 0");
 }
 
 #[test]
