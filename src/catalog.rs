@@ -218,6 +218,12 @@ impl Directory {
         own.eq(places.iter().map(|place| &place.path))
     }
 
+    /// The device of its first folder on disk, 0 where it has none.
+    #[must_use]
+    pub fn device(&self) -> u64 {
+        self.places.first().map_or(0, |place| place.id.0)
+    }
+
     fn new(places: Vec<Arc<Place>>, files: Vec<PathBuf>) -> Self {
         Self {
             places,

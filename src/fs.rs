@@ -222,6 +222,12 @@ impl Filesystem {
         xattrs::names(self, ino)
     }
 
+    /// Tells which sources hang together, if one hangs: those on one device.
+    #[must_use]
+    pub fn device_of(&self, ino: Ino) -> u64 {
+        self.inodes.device_of(ino)
+    }
+
     /// Room on the file system of the first source. Nothing of it is free for writing here.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! the mount can be remounted by root.
 
 mod answer;
+mod attr;
 mod buffer;
 mod kernel;
 #[cfg(target_os = "linux")]
@@ -15,8 +16,10 @@ mod macos;
 mod opening;
 mod options;
 mod patterns;
+mod server;
 pub mod session;
 mod unused;
+mod waiting;
 mod ways;
 
 use std::{
@@ -29,18 +32,22 @@ use std::{
 };
 
 use fuser::{
-    AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileAttr, FileHandle, FileType,
-    FopenFlags, Generation, INodeNo, InitFlags, IoctlFlags, KernelConfig, LockOwner, OpenAccMode,
-    OpenFlags, PollEvents, PollFlags, PollNotifier, RenameFlags, ReplyAttr, ReplyBmap, ReplyCreate,
-    ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek,
-    ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+    AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, FopenFlags, Generation,
+    INodeNo, InitFlags, IoctlFlags, KernelConfig, LockOwner, OpenAccMode, OpenFlags, PollEvents,
+    PollFlags, PollNotifier, RenameFlags, ReplyAttr, ReplyBmap, ReplyCreate, ReplyData,
+    ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen,
+    ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 
-use self::{kernel::Kernel, opening::Openings, options::MountOptions};
-use crate::{
-    Result,
-    fs::{Attributes, Filesystem, Kind, Seek},
+use self::{
+    attr::{file_attr, file_type, send_xattr},
+    kernel::Kernel,
+    opening::Openings,
+    options::MountOptions,
+    server::{Refusable, Server},
+    waiting::{MOST_WAITING, Turn, WaitingRoom, What},
 };
+use crate::fs::{Filesystem, Seek};
 
 /// How long the kernel may believe a name or an attribute: a change below is seen after this time at the latest.
 const TTL: Duration = Duration::from_secs(1);
@@ -50,10 +57,6 @@ const GENERATION: Generation = Generation(0);
 
 /// Largest request that the kernel may send; it then reads up to 256 pages at once.
 const REQUEST_BYTES: u32 = 1 << 20;
-
-/// What `stat` calls the best size for I/O. Not the request size: the kernel derives the width of an inode's blocks
-/// from it, and C libraries allocate a buffer of this size for every open stream. Programs that copy choose more.
-const IO_BLOCK: u32 = 4096;
 
 /// Features that are asked for where the kernel has them.
 const WANTED: &[InitFlags] = &[
@@ -67,73 +70,51 @@ const WANTED: &[InitFlags] = &[
 
 /// Answers the kernel out of a filesystem.
 pub(crate) struct Adaptor {
-    filesystem: Arc<Filesystem>,
-    openings: Openings,
+    server: Arc<Server>,
+    room: WaitingRoom,
     readahead: Option<u32>,
 }
 
 impl Adaptor {
     fn new(filesystem: Arc<Filesystem>, kernel: Arc<Kernel>, options: &MountOptions) -> Self {
         Self {
-            filesystem,
-            openings: Openings::new(options.direct_io.clone(), kernel),
+            server: Arc::new(Server {
+                filesystem,
+                openings: Openings::new(options.direct_io.clone(), kernel),
+            }),
+            room: WaitingRoom::new(session::threads(options)),
             readahead: options.readahead,
         }
     }
 
-    /// Does one request's work.
-    fn answer<T>(
+    /// Does one request's work, which may touch a source and so may take long: on this thread, or on another if this
+    /// is the last one that is free.
+    fn serve<R: Refusable>(
         &self,
-        request: &str,
-        work: impl FnOnce(&Filesystem) -> Result<T>,
-    ) -> std::result::Result<T, Errno> {
-        answer::guarded(request, || work(&self.filesystem)).map_err(Errno::from_i32)
+        ino: INodeNo,
+        reply: R,
+        work: impl FnOnce(&Server, R) + Send + 'static,
+    ) {
+        self.serve_what(What::Other, ino, reply, work);
     }
 
-    /// Does one request's work whose outcome the kernel does not want to know.
-    fn tell(&self, request: &str, work: impl FnOnce(&Filesystem)) {
-        let _ = self.answer(request, |fs| {
-            work(fs);
-            Ok(())
+    fn serve_what<R: Refusable>(
+        &self,
+        what: What,
+        ino: INodeNo,
+        reply: R,
+        work: impl FnOnce(&Server, R) + Send + 'static,
+    ) {
+        if self.room.enter() {
+            work(&self.server, reply);
+            return self.room.leave();
+        }
+        let server = Arc::clone(&self.server);
+        let source = server.filesystem.device_of(ino.0);
+        self.room.put((source, what), move |turn| match turn {
+            Turn::Work => work(&server, reply),
+            Turn::Refused => reply.refuse(),
         });
-    }
-}
-
-fn file_attr(attributes: &Attributes) -> FileAttr {
-    let time = attributes.mtime;
-    FileAttr {
-        ino: INodeNo(attributes.ino),
-        size: attributes.size,
-        blocks: attributes.stored_size.div_ceil(512),
-        atime: time,
-        mtime: time,
-        ctime: time,
-        crtime: time,
-        kind: file_type(attributes.kind),
-        perm: attributes.mode,
-        nlink: attributes.links,
-        uid: attributes.uid,
-        gid: attributes.gid,
-        rdev: 0,
-        blksize: IO_BLOCK,
-        flags: 0,
-    }
-}
-
-fn file_type(kind: Kind) -> FileType {
-    match kind {
-        Kind::File => FileType::RegularFile,
-        Kind::Directory => FileType::Directory,
-        Kind::Link => FileType::Symlink,
-    }
-}
-
-/// Sends an extended attribute's bytes, or only their number when `room` is 0.
-fn send_xattr(reply: ReplyXattr, bytes: &[u8], room: u32) {
-    match u32::try_from(bytes.len()) {
-        Ok(len) if room == 0 => reply.size(len),
-        Ok(len) if len <= room => reply.data(bytes),
-        _ => reply.error(Errno::ERANGE),
     }
 }
 
@@ -152,10 +133,12 @@ impl fuser::Filesystem for Adaptor {
             // A kernel without it is served as well.
             let _ = config.add_capabilities(feature);
         }
-        self.openings.ask(config);
+        self.server.openings.ask(config);
         config
             .set_max_write(REQUEST_BYTES)
             .map_err(|nearest| io::Error::other(format!("requests of {nearest} bytes at most")))?;
+        // What hangs must leave room for others in the kernel too.
+        let _ = config.set_max_background(MOST_WAITING);
         if let Some(bytes) = self.readahead {
             if let Err(nearest) = config.set_max_readahead(bytes) {
                 let _ = config.set_max_readahead(nearest);
@@ -166,57 +149,68 @@ impl fuser::Filesystem for Adaptor {
     }
 
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        match self.answer("lookup", |fs| fs.lookup(parent.0, name)) {
-            Ok(found) => reply.entry(&TTL, &file_attr(&found), GENERATION),
-            Err(errno) => reply.error(errno),
-        }
+        let name = name.to_os_string();
+        self.serve(parent, reply, move |it, reply| {
+            match it.answer("lookup", |fs| fs.lookup(parent.0, &name)) {
+                Ok(found) => reply.entry(&TTL, &file_attr(&found), GENERATION),
+                Err(errno) => reply.error(errno),
+            }
+        });
     }
 
     fn forget(&self, _: &Request, ino: INodeNo, lookups: u64) {
-        self.tell("forget", |fs| fs.forget(ino.0, lookups));
+        self.server.tell("forget", |fs| fs.forget(ino.0, lookups));
     }
 
     fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
-        match self.answer("getattr", |fs| fs.attributes(ino.0)) {
-            Ok(attributes) => reply.attr(&TTL, &file_attr(&attributes)),
-            Err(errno) => reply.error(errno),
-        }
+        self.serve(ino, reply, move |it, reply| {
+            match it.answer("getattr", |fs| fs.attributes(ino.0)) {
+                Ok(attributes) => reply.attr(&TTL, &file_attr(&attributes)),
+                Err(errno) => reply.error(errno),
+            }
+        });
     }
 
     fn readlink(&self, _: &Request, ino: INodeNo, reply: ReplyData) {
-        match self.answer("readlink", |fs| fs.read_link(ino.0)) {
-            Ok(target) => reply.data(target.as_encoded_bytes()),
-            Err(errno) => reply.error(errno),
-        }
+        self.serve(ino, reply, move |it, reply| {
+            match it.answer("readlink", |fs| fs.read_link(ino.0)) {
+                Ok(target) => reply.data(target.as_encoded_bytes()),
+                Err(errno) => reply.error(errno),
+            }
+        });
     }
 
     fn access(&self, _: &Request, ino: INodeNo, mask: AccessFlags, reply: ReplyEmpty) {
         // Asked only without default_permissions. Then nobody but the owner gets in, who may read everything.
-        match self.answer("access", |fs| fs.attributes(ino.0)) {
-            Err(errno) => reply.error(errno),
-            Ok(_) if mask.contains(AccessFlags::W_OK) => reply.error(Errno::EROFS),
-            Ok(it) if mask.contains(AccessFlags::X_OK) && it.mode & 0o111 == 0 => {
-                reply.error(Errno::EACCES);
+        self.serve(ino, reply, move |it, reply| {
+            match it.answer("access", |fs| fs.attributes(ino.0)) {
+                Err(errno) => reply.error(errno),
+                Ok(_) if mask.contains(AccessFlags::W_OK) => reply.error(Errno::EROFS),
+                Ok(it) if mask.contains(AccessFlags::X_OK) && it.mode & 0o111 == 0 => {
+                    reply.error(Errno::EACCES);
+                }
+                Ok(_) => reply.ok(),
             }
-            Ok(_) => reply.ok(),
-        }
+        });
     }
 
     fn open(&self, _: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         if flags.acc_mode() != OpenAccMode::O_RDONLY || flags.0 & libc::O_TRUNC != 0 {
             return reply.error(Errno::EROFS);
         }
-        let back = |file: &File| reply.open_backing(file);
-        match self.answer("open", |fs| self.openings.open(fs, ino.0, back)) {
-            Ok(opened) => opened.send(reply),
-            Err(errno) => reply.error(errno),
-        }
+        self.serve(ino, reply, move |it, reply| {
+            let back = |file: &File| reply.open_backing(file);
+            match it.answer("open", |fs| it.openings.open(fs, ino.0, back)) {
+                Ok(opened) => opened.send(reply),
+                Err(errno) => reply.error(errno),
+            }
+        });
     }
 
     fn read(
         &self,
         _: &Request,
-        _: INodeNo,
+        ino: INodeNo,
         handle: FileHandle,
         at: u64,
         size: u32,
@@ -224,18 +218,20 @@ impl fuser::Filesystem for Adaptor {
         _: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        buffer::with(size as usize, |out| {
-            match self.answer("read", |fs| fs.view(handle.0, out, at)) {
-                Ok(plain) => reply.data(&plain),
-                Err(errno) => reply.error(errno),
-            }
+        self.serve_what(What::Read, ino, reply, move |it, reply| {
+            buffer::with(size as usize, |out| {
+                match it.answer("read", |fs| fs.view(handle.0, out, at)) {
+                    Ok(plain) => reply.data(&plain),
+                    Err(errno) => reply.error(errno),
+                }
+            });
         });
     }
 
     fn lseek(
         &self,
         _: &Request,
-        _: INodeNo,
+        ino: INodeNo,
         handle: FileHandle,
         at: i64,
         whence: i32,
@@ -248,11 +244,13 @@ impl fuser::Filesystem for Adaptor {
         };
         // Before the start is as far out of range as behind the end.
         let at = u64::try_from(at).unwrap_or(u64::MAX);
-        let found = self.answer("lseek", |fs| fs.seek(handle.0, at, to));
-        match found.and_then(|at| i64::try_from(at).map_err(|_| Errno::EOVERFLOW)) {
-            Ok(at) => reply.offset(at),
-            Err(errno) => reply.error(errno),
-        }
+        self.serve(ino, reply, move |it, reply| {
+            let found = it.answer("lseek", |fs| fs.seek(handle.0, at, to));
+            match found.and_then(|at| i64::try_from(at).map_err(|_| Errno::EOVERFLOW)) {
+                Ok(at) => reply.offset(at),
+                Err(errno) => reply.error(errno),
+            }
+        });
     }
 
     fn release(
@@ -265,17 +263,21 @@ impl fuser::Filesystem for Adaptor {
         _: bool,
         reply: ReplyEmpty,
     ) {
-        self.tell("release", |fs| self.openings.release(fs, ino.0, handle.0));
-        reply.ok();
+        self.serve(ino, reply, move |it, reply| {
+            it.tell("release", |fs| it.openings.release(fs, ino.0, handle.0));
+            reply.ok();
+        });
     }
 
     fn opendir(&self, _: &Request, ino: INodeNo, _: OpenFlags, reply: ReplyOpen) {
         // The kernel is not asked to keep listings: names may change without the folder's own mtime, when an image
         // is replaced by something that is none.
-        match self.answer("opendir", |fs| fs.open_directory(ino.0)) {
-            Ok(handle) => reply.opened(FileHandle(handle), FopenFlags::empty()),
-            Err(errno) => reply.error(errno),
-        }
+        self.serve(ino, reply, move |it, reply| {
+            match it.answer("opendir", |fs| fs.open_directory(ino.0)) {
+                Ok(handle) => reply.opened(FileHandle(handle), FopenFlags::empty()),
+                Err(errno) => reply.error(errno),
+            }
+        });
     }
 
     fn readdir(
@@ -286,7 +288,7 @@ impl fuser::Filesystem for Adaptor {
         from: u64,
         mut reply: ReplyDirectory,
     ) {
-        let filled = self.answer("readdir", |fs| {
+        let filled = self.server.answer("readdir", |fs| {
             listing::list(fs, handle.0, from, |next, line| {
                 reply.add(INodeNo(line.ino), next, file_type(line.kind), &line.name)
             })
@@ -303,21 +305,23 @@ impl fuser::Filesystem for Adaptor {
         ino: INodeNo,
         handle: FileHandle,
         from: u64,
-        mut reply: ReplyDirectoryPlus,
+        reply: ReplyDirectoryPlus,
     ) {
-        let filled = self.answer("readdirplus", |fs| {
-            listing::list_with_attributes(fs, ino.0, handle.0, from, |next, line, found| {
-                let (attr, ttl) = match found {
-                    Some(attributes) => (file_attr(attributes), TTL),
-                    None => (file_attr(&listing::placeholder(line)), Duration::ZERO),
-                };
-                reply.add(attr.ino, next, &line.name, &ttl, &attr, GENERATION)
-            })
+        self.serve(ino, reply, move |it, mut reply| {
+            let filled = it.answer("readdirplus", |fs| {
+                listing::list_with_attributes(fs, ino.0, handle.0, from, |next, line, found| {
+                    let (attr, ttl) = match found {
+                        Some(attributes) => (file_attr(attributes), TTL),
+                        None => (file_attr(&listing::placeholder(line)), Duration::ZERO),
+                    };
+                    reply.add(attr.ino, next, &line.name, &ttl, &attr, GENERATION)
+                })
+            });
+            match filled {
+                Ok(()) => reply.ok(),
+                Err(errno) => reply.error(errno),
+            }
         });
-        match filled {
-            Ok(()) => reply.ok(),
-            Err(errno) => reply.error(errno),
-        }
     }
 
     fn releasedir(
@@ -328,42 +332,50 @@ impl fuser::Filesystem for Adaptor {
         _: OpenFlags,
         reply: ReplyEmpty,
     ) {
-        self.tell("releasedir", |fs| fs.release_directory(handle.0));
+        self.server
+            .tell("releasedir", |fs| fs.release_directory(handle.0));
         reply.ok();
     }
 
     fn getxattr(&self, _: &Request, ino: INodeNo, name: &OsStr, room: u32, reply: ReplyXattr) {
-        match self.answer("getxattr", |fs| fs.xattr(ino.0, name)) {
-            Ok(Some(value)) => send_xattr(reply, &value, room),
-            Ok(None) => reply.error(Errno::NO_XATTR),
-            Err(errno) => reply.error(errno),
-        }
+        let name = name.to_os_string();
+        self.serve(ino, reply, move |it, reply| {
+            match it.answer("getxattr", |fs| fs.xattr(ino.0, &name)) {
+                Ok(Some(value)) => send_xattr(reply, &value, room),
+                Ok(None) => reply.error(Errno::NO_XATTR),
+                Err(errno) => reply.error(errno),
+            }
+        });
     }
 
     fn listxattr(&self, _: &Request, ino: INodeNo, room: u32, reply: ReplyXattr) {
-        match self.answer("listxattr", |fs| fs.xattr_names(ino.0)) {
-            Ok(names) => {
-                let list: String = names.iter().flat_map(|name| [name, "\0"]).collect();
-                send_xattr(reply, list.as_bytes(), room);
+        self.serve(ino, reply, move |it, reply| {
+            match it.answer("listxattr", |fs| fs.xattr_names(ino.0)) {
+                Ok(names) => {
+                    let list: String = names.iter().flat_map(|name| [name, "\0"]).collect();
+                    send_xattr(reply, list.as_bytes(), room);
+                }
+                Err(errno) => reply.error(errno),
             }
-            Err(errno) => reply.error(errno),
-        }
+        });
     }
 
-    fn statfs(&self, _: &Request, _: INodeNo, reply: ReplyStatfs) {
-        match self.answer("statfs", Filesystem::space) {
-            Ok(it) => reply.statfs(
-                it.blocks,
-                0,
-                0,
-                it.files,
-                0,
-                it.block_size,
-                it.name_len,
-                it.block_size,
-            ),
-            Err(errno) => reply.error(errno),
-        }
+    fn statfs(&self, _: &Request, ino: INodeNo, reply: ReplyStatfs) {
+        self.serve(ino, reply, move |it, reply| {
+            match it.answer("statfs", Filesystem::space) {
+                Ok(it) => reply.statfs(
+                    it.blocks,
+                    0,
+                    0,
+                    it.files,
+                    0,
+                    it.block_size,
+                    it.name_len,
+                    it.block_size,
+                ),
+                Err(errno) => reply.error(errno),
+            }
+        });
     }
 
     refuse! { EROFS:

@@ -2,6 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod common;
 mod library;
 
 use std::{
@@ -9,19 +10,11 @@ use std::{
     os::unix::fs::FileExt,
     path::Path,
     process::Command,
-    time::{Duration, Instant, UNIX_EPOCH},
+    time::{Duration, UNIX_EPOCH},
 };
 
+use common::eventually;
 use library::{Mount, PLAINISO, cso, fuse_is_there, noise};
-
-/// Waits for what a kernel believes for a second at most; ten seconds are for slow machines.
-fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(10);
-    while !is_so() {
-        assert!(Instant::now() < end, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
 
 /// An image of blocks that are stored as they are, and its plain bytes.
 fn image(blocks: usize, byte: u8) -> (Vec<u8>, Vec<u8>) {

@@ -44,8 +44,10 @@ const FROM_THE_ROOT: &[(&str, &str)] = &[
 /// The only files that may name the crate `fuser`.
 const FUSE_FILES: &[&str] = &[
     "fuse.rs",
+    "fuse/attr.rs",
     "fuse/kernel.rs",
     "fuse/opening.rs",
+    "fuse/server.rs",
     "fuse/session.rs",
 ];
 

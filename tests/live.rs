@@ -2,6 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod common;
 mod library;
 
 use std::{
@@ -9,19 +10,11 @@ use std::{
     io::Write,
     path::Path,
     process::Command,
-    time::{Duration, Instant},
 };
 
+use common::eventually;
 use library::{Mount, PLAINISO, cso, fuse_is_there, noise, succeed};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, statat};
-
-fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(10);
-    while !is_so() {
-        assert!(Instant::now() < end, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
 
 fn image(plain: &[u8]) -> Vec<u8> {
     let blocks = plain.chunks(2048).map(<[u8]>::to_vec);

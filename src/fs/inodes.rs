@@ -90,6 +90,15 @@ impl Inodes {
         self.known().named(ino).map(|_| ())
     }
 
+    /// The device on which the stored folder is that an inode is, or stands in; 0 where there is none.
+    pub(super) fn device_of(&self, ino: Ino) -> u64 {
+        let known = self.known();
+        let state = known.states.get(&ino);
+        let below = state.and_then(|state| state.below.as_ref());
+        let above = || known.nodes.get(&ino).map(|node| &node.directory);
+        below.or_else(above).map_or(0, |it| it.device())
+    }
+
     pub(super) fn parent_of(&self, ino: Ino) -> Ino {
         let known = self.known();
         known.nodes.get(&ino).map_or(ROOT, |node| node.parent)

@@ -201,9 +201,19 @@ fn ended(end: io::Result<()>) -> Result<()> {
     }
 }
 
+/// How many threads take requests. One more than asked for, so that one is always free.
+pub(super) fn threads(options: &MountOptions) -> usize {
+    if cfg!(target_os = "linux") {
+        options.threads.max(1) + 1
+    } else {
+        // More are not supported there.
+        1
+    }
+}
+
 fn config(options: &MountOptions) -> Config {
     let mut config = Config::default();
-    config.n_threads = Some(options.threads.max(1));
+    config.n_threads = Some(threads(options));
     // The kernel itself keeps others out of a mount without allow_other.
     config.acl = if options.allow_root && !options.allow_other {
         SessionACL::RootAndOwner
@@ -238,8 +248,6 @@ fn connect(
     options: &MountOptions,
 ) -> Result<(Mount, fuser::Session<Adaptor>)> {
     let mut config = config(options);
-    // More than one thread is not supported there.
-    config.n_threads = Some(1);
     config.mount_options = mount_options(options)?;
     let mount = Mount::prepare(root, options)?;
     let kernel = fuser::Session::new(adaptor, mount.path(), &config)

@@ -266,7 +266,7 @@ pub(crate) fn folders(name: &str) -> (TempDir, TempDir, PathBuf) {
 }
 
 /// Waits for what another process does on its own, for ten seconds at most.
-pub(crate) fn eventually(what: &str, is_so: impl Fn() -> bool) {
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(10);
     while !is_so() {
         assert!(Instant::now() < end, "waited in vain: {what}");
