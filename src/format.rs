@@ -25,6 +25,7 @@ mod mds;
 mod nrg;
 #[cfg(test)]
 mod tests;
+mod xz;
 mod zip;
 
 /// Every format. Detection tries them in this order, after the one that the file's extension names.
@@ -35,6 +36,7 @@ pub static FORMATS: &[&Format] = &[
     &dax::DAX,
     &jso::JSO,
     &gz::GZ,
+    &xz::XZ,
     &zip::ZIP,
     &chd::CHD,
     &cue::CUE,
@@ -292,4 +294,14 @@ impl Format {
 pub fn extension_of(name: &OsStr) -> String {
     let extension = Path::new(name).extension().unwrap_or_default();
     extension.to_string_lossy().to_ascii_lowercase()
+}
+
+/// `.img` of `Disk.img.gz`; `.iso` where the name says nothing.
+fn ending_before(name: &OsStr) -> &'static str {
+    let name = Path::new(name);
+    match extension_of(name.file_stem().unwrap_or_default()).as_str() {
+        "img" => ".img",
+        "bin" => ".bin",
+        _ => ".iso",
+    }
 }

@@ -1,0 +1,73 @@
+//! Stored bytes for decoders that read from front to end, and what they say.
+
+use std::{
+    fmt,
+    io::{self, BufReader, Read},
+    ops::Range,
+    sync::Arc,
+};
+
+use crate::{Error, source::Source};
+
+/// Stored bytes that are fetched at once.
+const FETCH: usize = 128 << 10;
+
+/// A stretch of a source, read from front to end. Its errors are our own, and [`from_io`] finds them again.
+#[derive(Debug)]
+pub struct Stretch {
+    source: Arc<dyn Source>,
+    at: u64,
+    end: u64,
+}
+
+impl Stretch {
+    /// The bytes of `span`, as far as the source has them.
+    #[must_use]
+    pub fn new(source: Arc<dyn Source>, span: Range<u64>) -> BufReader<Self> {
+        let end = span.end.min(source.len());
+        let stretch = Self {
+            source,
+            at: span.start.min(end),
+            end,
+        };
+        BufReader::with_capacity(FETCH, stretch)
+    }
+}
+
+impl Read for Stretch {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
+        let n = left.min(buf.len());
+        let read = self.source.read_exact_at(&mut buf[..n], self.at);
+        read.map_err(io::Error::other)?;
+        self.at += n as u64;
+        Ok(n)
+    }
+}
+
+/// What a checksum at the end of plain bytes says against all of them.
+#[derive(Debug)]
+pub struct Refuted(pub String);
+
+impl Refuted {
+    /// As an error of a reader.
+    #[must_use]
+    pub fn error(why: impl Into<String>) -> io::Error {
+        io::Error::other(Self(why.into()))
+    }
+}
+
+impl fmt::Display for Refuted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refuted {}
+
+/// What a decoder or the source below it says, as an error of ours.
+#[must_use]
+pub fn from_io(err: io::Error) -> Error {
+    err.downcast::<Error>()
+        .unwrap_or_else(|err| Error::corrupt(err.to_string()))
+}
