@@ -10,6 +10,7 @@ use crate::{
     source::{NoSiblings, Siblings, Source},
 };
 
+mod bz2;
 mod ccd;
 mod chd;
 mod cso;
@@ -21,12 +22,14 @@ mod gz;
 mod iso;
 mod isz;
 mod jso;
+mod lz4;
 mod mds;
 mod nrg;
 #[cfg(test)]
 mod tests;
 mod xz;
 mod zip;
+mod zst;
 
 /// Every format. Detection tries them in this order, after the one that the file's extension names.
 pub static FORMATS: &[&Format] = &[
@@ -37,6 +40,9 @@ pub static FORMATS: &[&Format] = &[
     &jso::JSO,
     &gz::GZ,
     &xz::XZ,
+    &zst::ZST,
+    &lz4::LZ4,
+    &bz2::BZ2,
     &zip::ZIP,
     &chd::CHD,
     &cue::CUE,

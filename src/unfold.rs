@@ -28,7 +28,7 @@ mod tests;
 pub use deflated::{Deflated, Stream};
 pub use gzip::Framing;
 pub use likely::{size_of, volume_size};
-pub use reading::{Refuted, Stretch, from_io};
+pub use reading::{FromStart, Refuted, Stretch, from_io};
 pub use spill::{Opening, Spilled};
 
 /// The folder in which indexes are kept and images are decoded, made when it is not there; `None` where there can be

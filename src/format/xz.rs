@@ -93,7 +93,7 @@ fn open(source: Arc<dyn Source>, _options: &OpenOptions<'_>) -> Result<Opened> {
         (source, Box::new(map))
     } else {
         let map = AsStored::new(index.size);
-        let plain = spilled(source, index);
+        let plain = spilled(&source, index);
         (Arc::new(plain), Box::new(map))
     };
     Ok(Opened {
@@ -127,9 +127,9 @@ fn is_small(block: &Block) -> bool {
     block.plain <= u64::from(MAX_BLOCK) && block.padded() <= most_stored
 }
 
-fn spilled(source: Arc<dyn Source>, index: Index) -> Spilled {
+fn spilled(source: &Arc<dyn Source>, index: Index) -> Spilled {
     let starts = index.starts();
-    let stored = Arc::clone(&source);
+    let stored = Arc::clone(source);
     let open = move |number: usize| {
         let block = index.blocks[number];
         let mut head = vec![0; block.head_len()];

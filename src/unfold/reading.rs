@@ -36,13 +36,42 @@ impl Stretch {
 
 impl Read for Stretch {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
-        let n = left.min(buf.len());
-        let read = self.source.read_exact_at(&mut buf[..n], self.at);
-        read.map_err(io::Error::other)?;
+        let n = read_before(self.source.as_ref(), self.at, self.end, buf)?;
         self.at += n as u64;
         Ok(n)
     }
+}
+
+/// The bytes of a source from its start on, for a look at the first ones.
+#[derive(Debug)]
+pub struct FromStart<'s> {
+    source: &'s dyn Source,
+    at: u64,
+}
+
+impl<'s> FromStart<'s> {
+    /// All bytes of `source`.
+    #[must_use]
+    pub fn of(source: &'s dyn Source) -> BufReader<Self> {
+        BufReader::with_capacity(FETCH, Self { source, at: 0 })
+    }
+}
+
+impl Read for FromStart<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = read_before(self.source, self.at, self.source.len(), buf)?;
+        self.at += n as u64;
+        Ok(n)
+    }
+}
+
+/// Reads what lies between `at` and `end`.
+fn read_before(source: &dyn Source, at: u64, end: u64, buf: &mut [u8]) -> io::Result<usize> {
+    let left = usize::try_from(end - at).unwrap_or(usize::MAX);
+    let n = left.min(buf.len());
+    let read = source.read_exact_at(&mut buf[..n], at);
+    read.map_err(io::Error::other)?;
+    Ok(n)
 }
 
 /// What a checksum at the end of plain bytes says against all of them.

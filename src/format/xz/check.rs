@@ -122,7 +122,7 @@ const fn tables() -> [[u64; 256]; 8] {
         while table < 8 {
             let mut bit = 0;
             while bit < 8 {
-                state = state >> 1 ^ (state & 1) * POLYNOMIAL;
+                state = (state >> 1) ^ ((state & 1) * POLYNOMIAL);
                 bit += 1;
             }
             tables[table][byte] = state;
@@ -145,7 +145,7 @@ fn crc64(mut state: u64, bytes: &[u8]) -> u64 {
     }
     for byte in eights.remainder() {
         let [low, ..] = state.to_le_bytes();
-        state = state >> 8 ^ TABLES[0][usize::from(low ^ byte)];
+        state = (state >> 8) ^ TABLES[0][usize::from(low ^ byte)];
     }
     state
 }
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn crc64_is_that_of_the_xz_specification() {
         assert_eq!(!crc64(!0, b"123456789"), 0x995D_C9BB_DF19_39FA);
-        let long: Vec<u8> = (0..1000_u32).map(|i| (i * i >> 3) as u8).collect();
+        let long: Vec<u8> = (0..1000_u32).map(|i| ((i * i) >> 3) as u8).collect();
         let by_bytes = long.iter().fold(!0, |state, byte| crc64(state, &[*byte]));
         assert_eq!(crc64(!0, &long), by_bytes);
     }
