@@ -157,6 +157,23 @@ impl Codec {
     }
 }
 
+/// Decodes an LZ4 block to `dst` from `start` on, with matches that may reach back before that, and returns where it
+/// ends.
+///
+/// # Errors
+/// `Corrupt` when `src` does not decode, or to more than there is room for.
+pub fn lz4_behind(src: &[u8], dst: &mut [u8], start: usize) -> Result<usize> {
+    lz4::decode_behind(src, dst, start).map_err(|why| Codec::Lz4.refuse(src, why))
+}
+
+/// The number of plain bytes of an LZ4 block, without decoding it.
+///
+/// # Errors
+/// `Corrupt` when `src` is cut, or holds more than `most` bytes.
+pub fn lz4_plain_len(src: &[u8], most: usize) -> Result<usize> {
+    lz4::plain_len(src, most).map_err(|why| Codec::Lz4.refuse(src, why))
+}
+
 /// A buffer larger than this is given back after use.
 const KEEP_BUFFER: usize = 2 << 20;
 

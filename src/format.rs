@@ -10,6 +10,7 @@ use crate::{
     source::{NoSiblings, Siblings, Source},
 };
 
+mod bz2;
 mod ccd;
 mod chd;
 mod cso;
@@ -22,6 +23,7 @@ mod gz;
 mod iso;
 mod isz;
 mod jso;
+mod lz4;
 mod mds;
 mod nrg;
 mod playlist;
@@ -30,7 +32,9 @@ mod tests;
 mod uif;
 mod wbfs;
 mod wia;
+mod xz;
 mod zip;
+mod zst;
 
 pub use playlist::PLAYLIST;
 
@@ -42,6 +46,10 @@ pub static FORMATS: &[&Format] = &[
     &dax::DAX,
     &jso::JSO,
     &gz::GZ,
+    &xz::XZ,
+    &zst::ZST,
+    &lz4::LZ4,
+    &bz2::BZ2,
     &zip::ZIP,
     &chd::CHD,
     &cue::CUE,
@@ -331,4 +339,14 @@ impl Format {
 pub fn extension_of(name: &OsStr) -> String {
     let extension = Path::new(name).extension().unwrap_or_default();
     extension.to_string_lossy().to_ascii_lowercase()
+}
+
+/// `.img` of `Disk.img.gz`; `.iso` where the name says nothing.
+fn ending_before(name: &OsStr) -> &'static str {
+    let name = Path::new(name);
+    match extension_of(name.file_stem().unwrap_or_default()).as_str() {
+        "img" => ".img",
+        "bin" => ".bin",
+        _ => ".iso",
+    }
 }

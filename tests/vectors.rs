@@ -170,3 +170,44 @@ fn a_whole_gamecube_disc_in_gcz_decodes_to_its_hash() {
     let expected = "84cf7f49268ed261413c0708b8e228508381ccd589dc58fe2239496046967ce0";
     assert_eq!(library::hex(&hash.finalize()), expected);
 }
+
+/// What compresses plain images, and in which pieces: through the library, and all of them through one mount.
+#[test]
+fn every_compressed_image_decodes_to_its_hash() {
+    let Some(vectors) = vectors() else { return };
+    let folder = vectors.join("others/stream");
+    let expected = "3e908324b071bec1d32433fb134f2565ec3d4d6143f23833cca459e3096bdcc1";
+    let names = [
+        "tiny.iso.gz",
+        "tiny.multi.iso.gz",
+        "tiny.iso.xz",
+        "tiny.blocks.iso.xz",
+        "tiny.multistream.iso.xz",
+        "tiny.iso.zst",
+        "tiny.long27.iso.zst",
+        "tiny.nosize.iso.zst",
+        "tiny.seekable64k.iso.zst",
+        "tiny.iso.lz4",
+        "tiny.linked64k.iso.lz4",
+        "tiny.iso.bz2",
+    ];
+    for name in names {
+        let image = open(&folder.join(name)).unwrap();
+        assert_eq!(image.size(), 937_984, "{name}");
+        assert_eq!(sha256(&whole(&image).unwrap()), expected, "{name}");
+    }
+    if !library::fuse_is_there() {
+        return;
+    }
+    let copies = tempfile::tempdir().unwrap();
+    for name in names {
+        let own = copies.path().join(name);
+        fs::create_dir(&own).unwrap();
+        fs::copy(folder.join(name), own.join(name)).unwrap();
+    }
+    let mount = Mount::of(copies.path());
+    for name in names {
+        let shown = only_iso_in(&mount.path().join(name));
+        assert_eq!(sha256(&fs::read(shown).unwrap()), expected, "{name}");
+    }
+}

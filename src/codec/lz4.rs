@@ -30,12 +30,37 @@ pub(super) fn decode_start(src: &[u8], dst: &mut [u8], most: usize) -> Decoded {
     if src.len().max(most) <= short::LONGEST {
         return short::decode_start(src, dst, most);
     }
-    carefully(src, dst, most)
+    carefully(src, dst, 0, most)
+}
+
+/// Decodes a block to `dst` from `start` on; its matches may reach back before that. Gives where it ends.
+pub(super) fn decode_behind(src: &[u8], dst: &mut [u8], start: usize) -> Decoded {
+    let most = dst.len();
+    carefully(src, dst, start, most)
+}
+
+/// The number of plain bytes of a block, `most` at most.
+pub(super) fn plain_len(src: &[u8], most: usize) -> Decoded {
+    let (mut rest, mut len) = (src, 0_usize);
+    while let Some((&token, after)) = rest.split_first() {
+        rest = after;
+        let literals = length(token >> 4, &mut rest)?;
+        rest = rest.get(literals..).ok_or(TRUNCATED)?;
+        len = len.saturating_add(literals);
+        if !rest.is_empty() {
+            rest = rest.get(2..).ok_or(TRUNCATED)?;
+            len = len.saturating_add(length(token & 15, &mut rest)?.saturating_add(4));
+        }
+        if len > most {
+            return Err(TOO_LONG);
+        }
+    }
+    Ok(len)
 }
 
 /// Copies exactly what each sequence says. Sequences of long blocks are long, so that this is fast enough for them.
-fn carefully(src: &[u8], dst: &mut [u8], most: usize) -> Decoded {
-    let (mut rest, mut done) = (src, 0);
+fn carefully(src: &[u8], dst: &mut [u8], start: usize, most: usize) -> Decoded {
+    let (mut rest, mut done) = (src, start);
     while done < dst.len() {
         let Some((&token, after)) = rest.split_first() else {
             return Ok(done);

@@ -10,15 +10,15 @@
 //!
 //! Source: RFC 1952, ECMA-119 section 8.4.
 
-use std::{ffi::OsStr, sync::Arc};
+use std::sync::Arc;
 
-use super::{Details, Format, OpenOptions, Opened, PartOf, Summary, extension_of};
+use super::{Details, Format, OpenOptions, Opened, PartOf, Summary, ending_before};
 use crate::{
     Result,
     files::{Listed, PlainFile},
     map::{AsStored, check_size},
     source::{Source, read_array},
-    unfold::{Deflated, Framing, Stream},
+    unfold::{Deflated, Framing, Stream, volume_size},
 };
 
 #[cfg(test)]
@@ -57,18 +57,8 @@ const WRAP: u64 = 1 << 32;
 
 fn files(source: &Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Listed> {
     let size = size_in(source.as_ref())?;
-    let file = PlainFile::blocks(ending(options.name), size, 0);
+    let file = PlainFile::blocks(ending_before(options.name), size, 0);
     Ok(Listed::alone(vec![file]))
-}
-
-/// `.img` of `Disk.img.gz`; `.iso` where the name says nothing.
-fn ending(name: &OsStr) -> &'static str {
-    let name = std::path::Path::new(name);
-    match extension_of(name.file_stem().unwrap_or_default()).as_str() {
-        "img" => ".img",
-        "bin" => ".bin",
-        _ => ".iso",
-    }
 }
 
 fn open(source: Arc<dyn Source>, _options: &OpenOptions<'_>) -> Result<Opened> {
@@ -126,22 +116,4 @@ fn likely_size(low: u32, volume: Option<u64>, stored: u64) -> u64 {
         shorter if volume - shorter <= MOST_LACKING.min(volume / 64) => shorter,
         _ => volume,
     }
-}
-
-/// The size of the volume that begins with these bytes, in plain sectors or raw ones.
-fn volume_size(head: &[u8]) -> Option<u64> {
-    let sized = |at: usize, sector: Option<u64>| {
-        let descriptor = head.get(at..at + 2048)?;
-        if descriptor[..6] != *b"\x01CD001" {
-            return None;
-        }
-        let blocks = u32::from_le_bytes(descriptor[80..84].try_into().ok()?);
-        let block = u16::from_le_bytes(descriptor[128..130].try_into().ok()?);
-        let size = u64::from(blocks) * sector.unwrap_or(block.into());
-        (size > 0).then_some(size)
-    };
-    let raw = |header: usize| sized(16 * 2352 + header, Some(2352));
-    sized(16 * 2048, None)
-        .or_else(|| raw(16))
-        .or_else(|| raw(24))
 }

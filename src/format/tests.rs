@@ -11,7 +11,7 @@ use proptest::{
     test_runner::{TestCaseError, TestCaseResult},
 };
 
-use super::{OpenOptions, Opened};
+use super::{OpenOptions, Opened, ending_before};
 use crate::{
     Result,
     cache::BlockCache,
@@ -92,4 +92,17 @@ pub(super) fn survives(opened: Result<Opened>) -> TestCaseResult {
         let _ = read(&image, image.geometry().span(block).start, 9000);
     }
     Ok(())
+}
+
+#[test]
+fn plain_files_are_named_by_what_stands_before_their_compression() {
+    for (name, expected) in [
+        ("a.iso.gz", ".iso"),
+        ("a.IMG.gz", ".img"),
+        ("a.bin.GZ", ".bin"),
+        ("a.img.zst", ".img"),
+        ("a", ".iso"),
+    ] {
+        assert_eq!(ending_before(OsStr::new(name)), expected);
+    }
 }

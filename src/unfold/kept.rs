@@ -102,14 +102,24 @@ impl Key {
     }
 }
 
-/// Where indexes are kept: below `$XDG_CACHE_HOME`, or `~/.cache` without it.
+/// Where indexes are kept.
 pub(super) fn folder() -> Option<PathBuf> {
+    Some(our_folder()?.join("index"))
+}
+
+/// Where images are decoded to.
+pub(super) fn spill_folder() -> Option<PathBuf> {
+    Some(our_folder()?.join("spill"))
+}
+
+/// Our folder below `$XDG_CACHE_HOME`, or `~/.cache` without it.
+pub(super) fn our_folder() -> Option<PathBuf> {
     let absolute = |name| {
         let path = PathBuf::from(env::var_os(name)?);
         path.is_absolute().then_some(path)
     };
     let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
-    Some(cache.join("plainiso").join("index"))
+    Some(cache.join("plainiso"))
 }
 
 /// The number of plain bytes that a kept index gives.
@@ -159,6 +169,13 @@ pub(super) fn save(key: &Key, size: u64, spacing: u64, accesses: &[Access]) {
         if let Err(err) = write(key, size, spacing, accesses) {
             log::debug!("{}: the index is not kept: {err}", key.folder.display());
         }
+    }
+}
+
+/// Keeps the size of a stream that has no index: nothing but the header is asked for then.
+pub(super) fn save_size(key: &Key, size: u64) {
+    if let Err(err) = write(key, size, 1, &[]) {
+        log::debug!("{}: the size is not kept: {err}", key.folder.display());
     }
 }
 

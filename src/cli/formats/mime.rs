@@ -15,6 +15,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("xz", "application/x-xz"),
     ("zst", "application/zstd"),
     ("bz2", "application/x-bzip2"),
+    ("lz4", "application/x-lz4"),
     ("zip", "application/zip"),
     ("7z", "application/x-7z-compressed"),
     ("rar", "application/vnd.rar"),

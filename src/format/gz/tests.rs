@@ -90,15 +90,3 @@ fn rejects_an_empty_stream_and_a_method_that_is_not_deflate() {
     stored[3] = 0x80;
     assert!(open(stored).unwrap_err().to_string().contains("gzip flags"));
 }
-
-#[test]
-fn plain_files_are_named_by_what_stands_before_gz() {
-    for (name, expected) in [
-        ("a.iso.gz", ".iso"),
-        ("a.IMG.gz", ".img"),
-        ("a.bin.GZ", ".bin"),
-        ("a", ".iso"),
-    ] {
-        assert_eq!(ending(OsStr::new(name)), expected);
-    }
-}

@@ -1,0 +1,197 @@
+//! Images compressed by zstd.
+//!
+//! | size | field of a frame |
+//! |---|---|
+//! | 4 | `28 B5 2F FD` |
+//! | 1 | flags: 0-1 size of the dictionary's number, 2 a checksum follows, 5 no window, 6-7 size of the number of plain bytes |
+//! | 0, 1 | window: exponent in the higher five bits, less 10; eighths in the lower three |
+//! | 0 to 4 | number of a dictionary |
+//! | 0 to 8 | number of plain bytes |
+//! | | blocks: 3 bytes with 1 bit for the last, 2 for the kind (stored, one byte, compressed), 21 for the size; then data |
+//! | 0, 4 | lower half of the XXH64 of the plain bytes |
+//!
+//! | size | field of a skippable frame |
+//! |---|---|
+//! | 4 | `50` to `5F`, `2A 4D 18` |
+//! | 4 | number of bytes that follow |
+//!
+//! | size | field of a seek table, a skippable frame with `5E` at the end of the file |
+//! |---|---|
+//! | 4 + 4 | of each frame: stored bytes, plain bytes |
+//! | 0, 4 | the lower half of the XXH64 of its plain bytes, if the flag is set |
+//! | 4 | number of frames |
+//! | 1 | flags: 0x80 for checksums; bits 2 to 6 are 0 |
+//! | 4 | `B1 EA 92 8F` |
+//!
+//! Numbers are little-endian.
+//! Source: RFC 8878; the Zstandard Seekable Format 0.1.0.
+
+use std::{io::Read, sync::Arc};
+
+use super::{Details, Format, OpenOptions, Opened, PartOf, Summary, ending_before};
+use crate::{
+    Error, Result,
+    codec::Codec,
+    files::{Listed, PlainFile},
+    map::{AsStored, BlockMap, Geometry, MAX_BLOCK, Stored},
+    source::Source,
+    unfold::{Spilled, Stretch, from_io},
+};
+
+mod frames;
+mod header;
+mod plain;
+mod seekable;
+#[cfg(test)]
+mod tests;
+
+use frames::{Frame, Layout};
+use plain::Plain;
+
+pub(super) static ZST: Format = Format {
+    name: "zst",
+    title: "zstd of an image, read at any position",
+    extensions: &["iso.zst", "img.zst", "bin.zst"],
+    detect: |head, source| {
+        head.starts_with(MAGIC)
+            || is_skippable(head) && frames::first(source).is_ok_and(|at| at.is_some())
+    },
+    probe: |source| {
+        Ok(Summary {
+            size: frames::size_in(source)?,
+            part: PartOf::Whole,
+            encrypted: false,
+        })
+    },
+    passes_through: true,
+    files: Some(files),
+    open,
+    is_part_extension: |_| false,
+    targets: &[],
+};
+
+const MAGIC: &[u8; 4] = b"\x28\xB5\x2F\xFD";
+
+fn is_skippable(head: &[u8]) -> bool {
+    matches!(head, [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..])
+}
+
+fn files(source: &Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Listed> {
+    let size = frames::size_in(source.as_ref())?;
+    let file = PlainFile::blocks(ending_before(options.name), size, 0);
+    Ok(Listed::alone(vec![file]))
+}
+
+fn open(source: Arc<dyn Source>, _options: &OpenOptions<'_>) -> Result<Opened> {
+    let layout = frames::layout(source.as_ref())?;
+    let details = Details {
+        variant: match &layout {
+            Layout::Frames(frames) => format!("zstd, frames: {}", frames.len()),
+            Layout::OnePiece { .. } => "zstd, one piece".into(),
+        },
+        ..Details::default()
+    };
+    let (source, map): (Arc<dyn Source>, Box<dyn BlockMap>) = match layout {
+        Layout::OnePiece { size, is_certain } => {
+            let plain = one_piece(&source, size, is_certain);
+            (Arc::new(plain), Box::new(AsStored::new(size)))
+        }
+        Layout::Frames(frames) if frames.iter().all(Frame::is_small) => {
+            let geometry = Geometry::Table(starts(&frames));
+            (source, Box::new(Blocks { geometry, frames }))
+        }
+        Layout::Frames(frames) => {
+            let plain = spilled(&source, frames);
+            let map = AsStored::new(plain.len());
+            (Arc::new(plain), Box::new(map))
+        }
+    };
+    Ok(Opened {
+        format: &ZST,
+        source,
+        map,
+        details,
+    })
+}
+
+fn one_piece(source: &Arc<dyn Source>, size: u64, is_certain: bool) -> Spilled {
+    let stored = Arc::clone(source);
+    let open = move |_| {
+        let all = Stretch::new(Arc::clone(&stored), 0..stored.len());
+        Ok(Box::new(Plain::new(all)) as Box<dyn Read + Send>)
+    };
+    if is_certain {
+        Spilled::new(source.as_ref(), [0, size].into(), Box::new(open))
+    } else {
+        Spilled::guessed(source.as_ref(), size, Box::new(open))
+    }
+}
+
+fn spilled(source: &Arc<dyn Source>, frames: Box<[Frame]>) -> Spilled {
+    let starts = starts(&frames);
+    let stored = Arc::clone(source);
+    let open = move |number: usize| {
+        let frame = frames[number];
+        let span = frame.at..frame.at + frame.stored;
+        let plain = Plain::new(Stretch::new(Arc::clone(&stored), span));
+        Ok(Box::new(plain) as Box<dyn Read + Send>)
+    };
+    Spilled::new(source.as_ref(), starts, Box::new(open))
+}
+
+/// The first plain byte of each frame, then the size.
+fn starts(frames: &[Frame]) -> Box<[u64]> {
+    let mut at = 0;
+    let mut starts = Vec::with_capacity(frames.len() + 1);
+    for frame in frames {
+        starts.push(at);
+        at += frame.plain;
+    }
+    starts.push(at);
+    starts.into()
+}
+
+/// Frames that are decoded one by one.
+#[derive(Debug)]
+struct Blocks {
+    geometry: Geometry,
+    frames: Box<[Frame]>,
+}
+
+impl BlockMap for Blocks {
+    fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    fn locate(&self, block: u64) -> Stored {
+        let frame = &self.frames[usize::try_from(block).expect("it fits the table")];
+        Stored {
+            at: frame.at,
+            len: u32::try_from(frame.stored).expect("it is hardly longer than MAX_BLOCK"),
+            codec: Codec::Own {
+                name: "zstd",
+                checksum: None,
+            },
+        }
+    }
+
+    fn decode(&self, block: u64, _: Stored, src: &mut [u8], dst: &mut [u8]) -> Result<()> {
+        let frame = &self.frames[usize::try_from(block).expect("it fits the table")];
+        let mut plain = Plain::new(&*src);
+        plain.read_exact(dst).map_err(from_io)?;
+        if plain.read(&mut [0]).map_err(from_io)? > 0 {
+            return Err(Error::corrupt(format!(
+                "the frame holds more than {} bytes",
+                dst.len()
+            )));
+        }
+        seekable::compare(dst, frame.sum)
+    }
+}
+
+impl Frame {
+    /// Whether it is read and decoded as one: it is small, and stored in no more than what noise takes.
+    fn is_small(&self) -> bool {
+        self.plain <= u64::from(MAX_BLOCK) && self.stored <= self.plain + self.plain / 64 + 4096
+    }
+}

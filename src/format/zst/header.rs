@@ -1,0 +1,125 @@
+//! The header of a frame.
+
+use super::MAGIC;
+use crate::{Error, Result};
+
+/// The largest window that memory is taken for, as of `zstd --long=27` and `--ultra -22`.
+pub(super) const MOST_WINDOW: u64 = 128 << 20;
+
+/// The longest header.
+pub(super) const MOST_HEADER: usize = 18;
+
+/// What a frame header says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Header {
+    /// Bytes of the header.
+    pub(super) len: usize,
+    /// Bytes that matches may reach back.
+    pub(super) window: u64,
+    /// Number of plain bytes, where it is stored.
+    pub(super) plain: Option<u64>,
+    /// Whether a checksum follows the last block.
+    pub(super) has_checksum: bool,
+}
+
+impl Header {
+    /// Reads the header at the front of `bytes`, which may go on behind it.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
+        let cut = || Error::corrupt("the file ends inside a frame header");
+        if !bytes.starts_with(MAGIC) {
+            return Err(Error::corrupt(format!(
+                "there is no zstd frame where one should begin, but {}",
+                bytes.get(..4).unwrap_or(bytes).escape_ascii()
+            )));
+        }
+        let flags = *bytes.get(4).ok_or_else(cut)?;
+        if flags & 8 != 0 {
+            return Err(Error::unsupported(format!(
+                "the flags of the frame are {flags:#04x}, bit 3 has no meaning yet"
+            )));
+        }
+        let is_single = flags & 0x20 != 0;
+        let mut at = 5;
+        let mut number = |len: usize| {
+            let field = bytes.get(at..at + len).ok_or_else(cut)?;
+            at += len;
+            let mut wide = [0; 8];
+            wide[..len].copy_from_slice(field);
+            Ok::<u64, Error>(u64::from_le_bytes(wide))
+        };
+        let window = if is_single { 0 } else { number(1)? };
+        let dictionary = number([0, 1, 2, 4][usize::from(flags & 3)])?;
+        if dictionary != 0 {
+            return Err(Error::unsupported(format!(
+                "the frame needs the dictionary {dictionary}: decompress it with zstd -D"
+            )));
+        }
+        let plain = match flags >> 6 {
+            0 if !is_single => None,
+            0 => Some(number(1)?),
+            1 => Some(number(2)? + 256),
+            2 => Some(number(4)?),
+            _ => Some(number(8)?),
+        };
+        let base = 1_u64 << (10 + (window >> 3));
+        let header = Self {
+            len: at,
+            window: match plain {
+                Some(plain) if is_single => plain,
+                _ => base + base / 8 * (window & 7),
+            },
+            plain,
+            has_checksum: flags & 4 != 0,
+        };
+        header.check_window()
+    }
+
+    fn check_window(self) -> Result<Self> {
+        if self.window <= MOST_WINDOW {
+            return Ok(self);
+        }
+        Err(Error::unsupported(format!(
+            "the window of the frame has {} bytes, more than the limit of {MOST_WINDOW}: \
+             compress the image again with at most zstd --long=27",
+            self.window
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(fields: &[u8]) -> Result<Header> {
+        Header::parse(&[MAGIC, fields].concat())
+    }
+
+    #[test]
+    fn a_header_gives_window_size_and_checksum() {
+        let piped = header(&[4, 0x58]).unwrap();
+        assert_eq!((piped.window, piped.plain, piped.len), (2 << 20, None, 6));
+        assert!(piped.has_checksum);
+        let single = header(&[0x60, 0, 1]).unwrap();
+        assert_eq!((single.window, single.plain), (512, Some(512)));
+        let sized = header(&[0x80, 0x88, 0, 0, 0, 1]).unwrap();
+        assert_eq!((sized.window, sized.plain), (128 << 20, Some(1 << 24)));
+    }
+
+    #[test]
+    fn rejects_a_window_above_the_limit() {
+        let single = [&[0xE0_u8][..], &u64::MAX.to_le_bytes()].concat();
+        for fields in [&[0, 0x89][..], &[0, 0xFF], &single] {
+            let err = header(fields).unwrap_err().to_string();
+            assert!(err.contains("more than the limit"), "{err}");
+        }
+    }
+
+    #[test]
+    fn rejects_a_dictionary_a_reserved_flag_and_a_cut_header() {
+        let refusal = |fields: &[u8]| header(fields).unwrap_err().to_string();
+        assert!(refusal(&[1, 0x58, 9]).contains("dictionary 9"));
+        assert!(refusal(&[8, 0x58]).contains("bit 3"));
+        assert!(refusal(&[0xC0, 0x58, 1, 2]).contains("ends inside"));
+        assert!(Header::parse(b"none").is_err());
+    }
+}
