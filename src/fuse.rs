@@ -7,6 +7,7 @@
 mod answer;
 mod attr;
 mod buffer;
+mod features;
 mod kernel;
 #[cfg(target_os = "linux")]
 mod linux;
@@ -33,10 +34,10 @@ use std::{
 
 use fuser::{
     AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, FopenFlags, Generation,
-    INodeNo, InitFlags, IoctlFlags, KernelConfig, LockOwner, OpenAccMode, OpenFlags, PollEvents,
-    PollFlags, PollNotifier, RenameFlags, ReplyAttr, ReplyBmap, ReplyCreate, ReplyData,
-    ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen,
-    ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+    INodeNo, IoctlFlags, KernelConfig, LockOwner, OpenAccMode, OpenFlags, PollEvents, PollFlags,
+    PollNotifier, RenameFlags, ReplyAttr, ReplyBmap, ReplyCreate, ReplyData, ReplyDirectory,
+    ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyPoll,
+    ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 
 use self::{
@@ -45,7 +46,7 @@ use self::{
     opening::Openings,
     options::MountOptions,
     server::{Refusable, Server},
-    waiting::{MOST_WAITING, Turn, WaitingRoom, What},
+    waiting::{Turn, WaitingRoom, What},
 };
 use crate::fs::{Filesystem, Seek};
 
@@ -54,19 +55,6 @@ const TTL: Duration = Duration::from_secs(1);
 
 /// Inode numbers are made from names and never used for anything else, so there is one generation.
 const GENERATION: Generation = Generation(0);
-
-/// Largest request that the kernel may send; it then reads up to 256 pages at once.
-const REQUEST_BYTES: u32 = 1 << 20;
-
-/// Features that are asked for where the kernel has them.
-const WANTED: &[InitFlags] = &[
-    InitFlags::FUSE_AUTO_INVAL_DATA,
-    InitFlags::FUSE_PARALLEL_DIROPS,
-    InitFlags::FUSE_DO_READDIRPLUS,
-    InitFlags::FUSE_READDIRPLUS_AUTO,
-    InitFlags::FUSE_CACHE_SYMLINKS,
-    InitFlags::FUSE_ASYNC_DIO,
-];
 
 /// Answers the kernel out of a filesystem.
 pub(crate) struct Adaptor {
@@ -129,23 +117,8 @@ macro_rules! refuse {
 
 impl fuser::Filesystem for Adaptor {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
-        for &feature in WANTED {
-            // A kernel without it is served as well.
-            let _ = config.add_capabilities(feature);
-        }
         self.server.openings.ask(config);
-        config
-            .set_max_write(REQUEST_BYTES)
-            .map_err(|nearest| io::Error::other(format!("requests of {nearest} bytes at most")))?;
-        // What hangs must leave room for others in the kernel too.
-        let _ = config.set_max_background(MOST_WAITING);
-        if let Some(bytes) = self.readahead {
-            if let Err(nearest) = config.set_max_readahead(bytes) {
-                let _ = config.set_max_readahead(nearest);
-                log::debug!("the kernel reads ahead {nearest} bytes, not {bytes}");
-            }
-        }
-        Ok(())
+        features::ask(config, self.readahead)
     }
 
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {

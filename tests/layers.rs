@@ -45,6 +45,7 @@ const FROM_THE_ROOT: &[(&str, &str)] = &[
 const FUSE_FILES: &[&str] = &[
     "fuse.rs",
     "fuse/attr.rs",
+    "fuse/features.rs",
     "fuse/kernel.rs",
     "fuse/opening.rs",
     "fuse/server.rs",

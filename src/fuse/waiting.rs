@@ -14,8 +14,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// So long a request waits for those who are busy.
-const SOON: Duration = Duration::from_millis(50);
+/// So long a request waits for those who are busy: they seldom decode for longer, and each further thread has buffers.
+const SOON: Duration = Duration::from_millis(500);
+
+/// So often somebody looks how long.
+const TICK: Duration = Duration::from_millis(50);
 
 /// So long a thread waits for further work before it ends.
 const LINGER: Duration = Duration::from_secs(1);
@@ -176,12 +179,12 @@ impl Room {
     fn attend(self: &Arc<Self>) {
         let mut quiet_since = Instant::now();
         loop {
-            thread::sleep(SOON);
+            thread::sleep(TICK);
             let mut inside = self.lock();
             let refused = inside.refused();
             self.waiting.fetch_sub(refused.len(), SeqCst);
-            if inside.needs_a_spare() && self.start("plainiso-spare", Self::help) {
-                inside.spares += 1;
+            for _ in 0..inside.spares_needed() {
+                inside.spares += usize::from(self.start("plainiso-spare", Self::help));
             }
             if !inside.jobs.is_empty() {
                 quiet_since = Instant::now();
@@ -252,11 +255,21 @@ impl Inside {
         }
     }
 
-    fn needs_a_spare(&self) -> bool {
-        let oldest = self.next().and_then(|at| self.jobs.get(at));
-        self.idle == 0
-            && self.spares < MOST_SPARES
-            && oldest.is_some_and(|job| job.since.elapsed() >= SOON)
+    /// So many threads would find work that waits for too long.
+    fn spares_needed(&self) -> usize {
+        let mut at_source = self.at_source.clone();
+        let mut finds_a_place = |job: &&Job| {
+            let there = at_source.entry(job.source).or_default();
+            *there += 1;
+            *there <= MOST_FOR_ONE
+        };
+        let late = self
+            .jobs
+            .iter()
+            .take_while(|job| job.since.elapsed() >= SOON);
+        let found = late.filter(|job| finds_a_place(job)).count();
+        let room = MOST_SPARES.saturating_sub(self.spares);
+        found.saturating_sub(self.idle).min(room)
     }
 
     /// Takes out what has waited for too long.
