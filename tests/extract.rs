@@ -91,9 +91,13 @@ fn a_library_is_extracted_under_the_names_of_a_mount() {
         names(&out),
         [
             "Almanac.iso",
+            "Atlas.iso",
+            "Cookbook.iso",
             "Cube.iso",
             "Darts.iso",
             "Handbook.iso",
+            "Lexicon.iso",
+            "Manual.iso",
             "Odd Game.iso",
             "PSP Demos",
             "Pinball.bin",
