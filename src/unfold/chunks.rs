@@ -64,14 +64,14 @@ impl Chunks {
 
     fn slot(&self, number: u64) -> Arc<Mutex<Chunk>> {
         let mut slots = lock(&self.slots);
-        let slot = match slots.iter().position(|(kept, _)| *kept == number) {
-            Some(place) => slots.remove(place),
-            None => {
-                let oldest = (slots.len() == KEPT).then(|| slots.remove(0).1);
-                let room = oldest.and_then(Arc::into_inner).map(Chunk::into_room);
-                let room = room.unwrap_or_default();
-                (number, Arc::new(Mutex::new(Chunk::Untouched { room })))
-            }
+        let place = slots.iter().position(|(kept, _)| *kept == number);
+        let slot = if let Some(place) = place {
+            slots.remove(place)
+        } else {
+            let oldest = (slots.len() == KEPT).then(|| slots.remove(0).1);
+            let room = oldest.and_then(Arc::into_inner).map(Chunk::into_room);
+            let room = room.unwrap_or_default();
+            (number, Arc::new(Mutex::new(Chunk::Untouched { room })))
         };
         let chunk = Arc::clone(&slot.1);
         slots.push(slot);
