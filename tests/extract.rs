@@ -94,6 +94,7 @@ fn a_library_is_extracted_under_the_names_of_a_mount() {
             "Cube.iso",
             "Darts.iso",
             "Handbook.iso",
+            "Karting.iso",
             "Odd Game.iso",
             "PSP Demos",
             "Pinball.bin",
@@ -105,6 +106,7 @@ fn a_library_is_extracted_under_the_names_of_a_mount() {
             "Rugby.iso",
             "Saga.iso",
             "Secret.iso",
+            "Tennis.iso",
             "Toolbox.iso",
             "Workbench.iso"
         ]
