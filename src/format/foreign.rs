@@ -8,6 +8,10 @@
 //! | 0 | 0, `PBP` | PBP, the package of a PSP program, which can hold discs of the first `PlayStation` |
 //! | 0 | `WII`, 1, `DISC` | WDF of wit |
 //! | 0 | ae 0f 38 a2 | TGC, a `GameCube` disc inside another |
+//! | 0 | `7z`, bc af 27 1c | 7z archive |
+//! | 0 | `Rar!`, 1a 07 | RAR archive |
+//! | 0 | `LZIP` | file of lzip |
+//! | 0 | 5d 0 0 | file of LZMA before xz (a guess: it has no mark, these are the usual settings) |
 //! | 0x200 | `NKIT` | `NKit`, a disc without what can be made again |
 //! | 8 before the end | 0x80000004 to 0x80000006, then a position in the file; both little-endian | CDI of `DiscJuggler` |
 //!
@@ -36,6 +40,22 @@ const FRONTS: &[(&[u8], &str)] = &[
     (
         b"\xae\x0f\x38\xa2",
         "this is a TGC image of a GameCube disc, which is not read; `dolphin-tool convert` makes an ISO of it",
+    ),
+    (
+        b"7z\xbc\xaf\x27\x1c",
+        "this is a 7z archive, which is not read; `7z x` takes its images out",
+    ),
+    (
+        b"Rar!\x1a\x07",
+        "this is a RAR archive, which is not read; `unrar x` takes its images out",
+    ),
+    (
+        b"LZIP",
+        "this is a file of lzip, which is not read; `lzip -dc | xz -T0` makes a file of it that is",
+    ),
+    (
+        b"\x5d\0\0",
+        "this looks like a file of LZMA, which is not read; `xz --format=lzma -dc | xz -T0` makes a file of it that is",
     ),
 ];
 
@@ -103,12 +123,16 @@ mod tests {
     #[test]
     fn rejects_each_by_name_with_what_to_do() {
         let cdi = [6, 0, 0, 0x80, 0, 1, 0, 0];
-        let files: [(&str, &str, Mark<'_>); 7] = [
+        let files: [(&str, &str, Mark<'_>); 11] = [
             ("DAA", "daa2iso", (0, b"DAA\0\0\0")),
             ("GBI", "daa2iso", (0, b"GBI\0\0\0")),
             ("PBP", "PSXPackager", (0, b"\0PBP")),
             ("WDF", "wit", (0, b"WII\x01DISC")),
             ("TGC", "dolphin-tool", (0, b"\xae\x0f\x38\xa2")),
+            ("7z", "7z x", (0, b"7z\xbc\xaf\x27\x1c\0\x04")),
+            ("RAR", "unrar", (0, b"Rar!\x1a\x07\x01")),
+            ("lzip", "xz -T0", (0, b"LZIP\x01")),
+            ("LZMA", "--format=lzma", (0, b"\x5d\0\0\x80\0")),
             ("NKit", "ConvertToISO", (0x200, b"NKIT v01")),
             ("CDI", "cdirip", (4096 - 8, &cdi)),
         ];
