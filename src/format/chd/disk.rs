@@ -238,7 +238,9 @@ fn find(siblings: &dyn Siblings, sha1: &Sha1) -> Result<Arc<dyn Source>> {
     let hex = hex(sha1);
     Err(Error::new(
         ErrorKind::MissingPart,
-        format!("it needs its parent, and no .chd beside it has the SHA-1 {hex}"),
+        format!(
+            "it needs its parent, and no .chd beside it has the SHA-1 {hex}: put it there, or a link to it"
+        ),
     ))
 }
 
