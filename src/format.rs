@@ -4,7 +4,7 @@ use std::{ffi::OsStr, fmt, path::Path, sync::Arc};
 
 use crate::{
     Error, ErrorKind, Result,
-    files::{Listed, Tracks},
+    files::{Listed, PlainFile, Tracks},
     map::{BlockMap, disc::DataTrack},
     pack::Target,
     source::{NoSiblings, Siblings, Source},
@@ -339,6 +339,15 @@ impl Format {
 pub fn extension_of(name: &OsStr) -> String {
     let extension = Path::new(name).extension().unwrap_or_default();
     extension.to_string_lossy().to_ascii_lowercase()
+}
+
+/// The only plain file of one that is compressed as a whole.
+fn uncompressed(size: u64, options: &OpenOptions<'_>) -> Listed {
+    Listed::alone(vec![PlainFile::blocks(
+        ending_before(options.name),
+        size,
+        0,
+    )])
 }
 
 /// `.img` of `Disk.img.gz`; `.iso` where the name says nothing.

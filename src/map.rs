@@ -26,6 +26,18 @@ pub struct Stored {
     pub codec: Codec,
 }
 
+impl Stored {
+    /// For a block that no stored bytes stand for.
+    #[must_use]
+    pub fn nowhere(codec: Codec) -> Self {
+        Self {
+            at: 0,
+            len: 0,
+            codec,
+        }
+    }
+}
+
 /// How the plain bytes are cut into blocks.
 #[derive(Clone, Debug)]
 pub enum Geometry {
@@ -101,6 +113,24 @@ impl Geometry {
             }
         }
     }
+}
+
+/// The first plain byte of each piece that follows another, then the size of all: what [`Geometry::Table`] takes.
+#[must_use]
+pub fn starts(lengths: impl IntoIterator<Item = u64>) -> Box<[u64]> {
+    let mut at = 0;
+    let ends = lengths.into_iter().map(|len| {
+        at += len;
+        at
+    });
+    std::iter::once(0).chain(ends).collect()
+}
+
+/// Whether a piece of a compressed stream is read and decoded as one block: it is small, and stored in no more than
+/// what noise takes.
+#[must_use]
+pub fn fits_a_block(plain: u64, stored: u64) -> bool {
+    plain <= u64::from(MAX_BLOCK) && stored <= plain + plain / 64 + (4 << 10)
 }
 
 /// A format, opened and checked. Pure: `locate` does no I/O, takes no lock and cannot fail.
@@ -231,6 +261,12 @@ mod tests {
             }
             assert_eq!(at, geometry.size());
         }
+    }
+
+    #[test]
+    fn pieces_start_where_those_before_end() {
+        assert_eq!(*starts([5, 1, 4090]), [0, 5, 6, 4096]);
+        assert_eq!(*starts([]), [0]);
     }
 
     #[test]

@@ -17,13 +17,13 @@ use std::{
 
 use bzip2::read::MultiBzDecoder;
 
-use super::{Details, Format, OpenOptions, Opened, PartOf, Summary, ending_before};
+use super::{Details, Format, OpenOptions, Opened, PartOf, Summary, uncompressed};
 use crate::{
     Result,
-    files::{Listed, PlainFile},
+    files::Listed,
     map::{AsStored, check_size},
     source::Source,
-    unfold::{self, Refuted, Spilled, Stretch},
+    unfold::{self, Refuted, Spilled},
 };
 
 #[cfg(test)]
@@ -49,19 +49,12 @@ pub(super) static BZ2: Format = Format {
 };
 
 fn files(source: &Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Listed> {
-    let size = size_in(source.as_ref())?;
-    let file = PlainFile::blocks(ending_before(options.name), size, 0);
-    Ok(Listed::alone(vec![file]))
+    Ok(uncompressed(size_in(source.as_ref())?, options))
 }
 
 fn open(source: Arc<dyn Source>, _options: &OpenOptions<'_>) -> Result<Opened> {
     let size = size_in(source.as_ref())?;
-    let stored = Arc::clone(&source);
-    let decode = move |_| {
-        let all = Stretch::new(Arc::clone(&source), 0..source.len());
-        Ok(Box::new(Plain::new(all)) as Box<dyn Read + Send>)
-    };
-    let plain = Spilled::guessed(stored.as_ref(), size, Box::new(decode));
+    let plain = Spilled::whole(source, size, false, Plain::new);
     Ok(Opened {
         format: &BZ2,
         source: Arc::new(plain),

@@ -162,11 +162,7 @@ impl BlockMap for Frames {
 
     fn locate(&self, block: u64) -> Stored {
         let Ok(bytes) = self.index.place(frame_number(block)) else {
-            return Stored {
-                at: 0,
-                len: 0,
-                codec: Codec::Missing,
-            };
+            return Stored::nowhere(Codec::Missing);
         };
         let len = u32::try_from(bytes.end - bytes.start).expect("a length has 16 bits");
         let is_plain = self.index.in_area(frame_number(block)) && self.is_plain_len(block, len);

@@ -12,10 +12,10 @@
 
 use std::sync::Arc;
 
-use super::{Details, Format, OpenOptions, Opened, PartOf, Summary, ending_before};
+use super::{Details, Format, OpenOptions, Opened, PartOf, Summary, uncompressed};
 use crate::{
     Result,
-    files::{Listed, PlainFile},
+    files::Listed,
     map::{AsStored, check_size},
     source::{Source, read_array},
     unfold::{Deflated, Framing, Stream, volume_size},
@@ -56,9 +56,7 @@ const MOST_LACKING: u64 = 1 << 20;
 const WRAP: u64 = 1 << 32;
 
 fn files(source: &Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Listed> {
-    let size = size_in(source.as_ref())?;
-    let file = PlainFile::blocks(ending_before(options.name), size, 0);
-    Ok(Listed::alone(vec![file]))
+    Ok(uncompressed(size_in(source.as_ref())?, options))
 }
 
 fn open(source: Arc<dyn Source>, _options: &OpenOptions<'_>) -> Result<Opened> {

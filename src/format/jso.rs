@@ -225,11 +225,7 @@ impl BlockMap for Blocks {
     /// The block's header is among its stored bytes, so that neighbours lie in one piece.
     fn locate(&self, block: u64) -> Stored {
         let Ok(bytes) = self.index.place(block) else {
-            return Stored {
-                at: 0,
-                len: 0,
-                codec: Codec::Missing,
-            };
+            return Stored::nowhere(Codec::Missing);
         };
         let whole = self.geometry.largest_block();
         let len = bytes.end - bytes.start;

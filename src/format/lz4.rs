@@ -16,16 +16,16 @@
 //! that is skipped. Writers fill every block of a frame but the last.
 //! Source: LZ4 Frame Format Description 1.6.4.
 
-use std::{io::Read, sync::Arc};
+use std::sync::Arc;
 
-use super::{Checksum, Details, Format, OpenOptions, Opened, PartOf, Summary, ending_before};
+use super::{Checksum, Details, Format, OpenOptions, Opened, PartOf, Summary, uncompressed};
 use crate::{
     Error, Result,
     codec::Codec,
-    files::{Listed, PlainFile},
+    files::Listed,
     map::{AsStored, BlockMap, Geometry, Stored},
     source::Source,
-    unfold::{Spilled, Stretch},
+    unfold::Spilled,
 };
 
 mod frames;
@@ -66,17 +66,15 @@ fn is_skippable(head: [u8; 4]) -> bool {
 }
 
 fn files(source: &Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Listed> {
-    let size = Frames::read(source.as_ref())?.size;
-    let file = PlainFile::blocks(ending_before(options.name), size, 0);
-    Ok(Listed::alone(vec![file]))
+    Ok(uncompressed(Frames::read(source.as_ref())?.size, options))
 }
 
 fn open(source: Arc<dyn Source>, _options: &OpenOptions<'_>) -> Result<Opened> {
     let frames = Frames::read(source.as_ref())?;
     let details = details(&frames);
     let (source, map): (Arc<dyn Source>, Box<dyn BlockMap>) = if frames.is_one_piece {
-        let map = AsStored::new(frames.size);
-        (Arc::new(one_piece(&source, &frames)), Box::new(map))
+        let plain = Spilled::whole(source, frames.size, frames.is_certain, Plain::new);
+        (Arc::new(plain), Box::new(AsStored::new(frames.size)))
     } else {
         let geometry = Geometry::Table(frames.starts());
         let blocks = frames.blocks;
@@ -105,19 +103,6 @@ fn details(frames: &Frames) -> Details {
         },
         checksums: has_sums.then_some(checksum).into_iter().collect(),
         ..Details::default()
-    }
-}
-
-fn one_piece(source: &Arc<dyn Source>, frames: &Frames) -> Spilled {
-    let stored = Arc::clone(source);
-    let open = move |_| {
-        let all = Stretch::new(Arc::clone(&stored), 0..stored.len());
-        Ok(Box::new(Plain::new(all)) as Box<dyn Read + Send>)
-    };
-    if frames.is_certain {
-        Spilled::new(source.as_ref(), [0, frames.size].into(), Box::new(open))
-    } else {
-        Spilled::guessed(source.as_ref(), frames.size, Box::new(open))
     }
 }
 

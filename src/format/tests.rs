@@ -42,6 +42,30 @@ impl Siblings for Beside {
     }
 }
 
+/// A volume of so many sectors, in an image of so many bytes.
+pub(super) fn volume(sectors: u32, len: usize) -> Vec<u8> {
+    let mut plain: Vec<u8> = (0..len as u32)
+        .map(|i| (i.wrapping_mul(i) >> 9) as u8)
+        .collect();
+    plain[0x8000..0x8006].copy_from_slice(b"\x01CD001");
+    plain[0x8050..0x8054].copy_from_slice(&sectors.to_le_bytes());
+    plain[0x8080..0x8082].copy_from_slice(&2048_u16.to_le_bytes());
+    plain
+}
+
+/// Of the blocks of this image, only the one with this number cannot be read.
+pub(super) fn fails_alone(image: &Image, plain: &[u8], block: usize, bad: usize, says: &str) {
+    for (number, wanted) in plain.chunks(block).enumerate() {
+        let got = read(image, (number * block) as u64, wanted.len());
+        if number == bad {
+            let message = got.unwrap_err().to_string();
+            assert!(message.contains(says), "{message}");
+        } else {
+            assert!(got.unwrap() == wanted, "block {number}");
+        }
+    }
+}
+
 /// Opens a file that stands alone, whatever its format.
 pub(super) fn opened(file: Vec<u8>) -> Result<Opened> {
     super::open(Arc::new(file), &OpenOptions::alone())

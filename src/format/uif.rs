@@ -196,12 +196,8 @@ impl BlockMap for Blocks {
     }
 
     fn locate(&self, block: u64) -> Stored {
-        let missing = Stored {
-            at: 0,
-            len: 0,
-            codec: Codec::Missing,
-        };
-        self.index.place(block_number(block)).unwrap_or(missing)
+        let place = self.index.place(block_number(block));
+        place.unwrap_or(Stored::nowhere(Codec::Missing))
     }
 
     fn decode(&self, block: u64, stored: Stored, src: &mut [u8], dst: &mut [u8]) -> Result<()> {

@@ -35,12 +35,12 @@
 
 use std::{io::Read, sync::Arc};
 
-use super::{Checksum, Details, Format, OpenOptions, Opened, PartOf, Summary, ending_before};
+use super::{Checksum, Details, Format, OpenOptions, Opened, PartOf, Summary, uncompressed};
 use crate::{
     Error, Result,
     codec::Codec,
-    files::{Listed, PlainFile},
-    map::{AsStored, BlockMap, Geometry, MAX_BLOCK, Stored},
+    files::Listed,
+    map::{self, AsStored, BlockMap, Geometry, Stored},
     source::Source,
     unfold::{Spilled, Stretch, from_io},
 };
@@ -77,9 +77,7 @@ pub(super) static XZ: Format = Format {
 const MAGIC: &[u8; 6] = b"\xFD7zXZ\0";
 
 fn files(source: &Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Listed> {
-    let size = Index::read(source.as_ref())?.size;
-    let file = PlainFile::blocks(ending_before(options.name), size, 0);
-    Ok(Listed::alone(vec![file]))
+    Ok(uncompressed(Index::read(source.as_ref())?.size, options))
 }
 
 fn open(source: Arc<dyn Source>, _options: &OpenOptions<'_>) -> Result<Opened> {
@@ -121,10 +119,9 @@ fn details(index: &Index) -> Details {
     }
 }
 
-/// Whether a block is read and decoded as one: it is small, and stored in no more than what noise takes.
+/// Whether a block is read and decoded as one.
 fn is_small(block: &Block) -> bool {
-    let most_stored = block.plain + block.plain / 64 + (4 << 10);
-    block.plain <= u64::from(MAX_BLOCK) && block.padded() <= most_stored
+    map::fits_a_block(block.plain, block.padded())
 }
 
 fn spilled(source: &Arc<dyn Source>, index: Index) -> Spilled {

@@ -28,12 +28,12 @@
 
 use std::{io::Read, sync::Arc};
 
-use super::{Details, Format, OpenOptions, Opened, PartOf, Summary, ending_before};
+use super::{Details, Format, OpenOptions, Opened, PartOf, Summary, uncompressed};
 use crate::{
     Error, Result,
     codec::Codec,
-    files::{Listed, PlainFile},
-    map::{AsStored, BlockMap, Geometry, MAX_BLOCK, Stored},
+    files::Listed,
+    map::{self, AsStored, BlockMap, Geometry, Stored},
     source::Source,
     unfold::{Spilled, Stretch, from_io},
 };
@@ -77,9 +77,7 @@ fn is_skippable(head: &[u8]) -> bool {
 }
 
 fn files(source: &Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Listed> {
-    let size = frames::size_in(source.as_ref())?;
-    let file = PlainFile::blocks(ending_before(options.name), size, 0);
-    Ok(Listed::alone(vec![file]))
+    Ok(uncompressed(frames::size_in(source.as_ref())?, options))
 }
 
 fn open(source: Arc<dyn Source>, _options: &OpenOptions<'_>) -> Result<Opened> {
@@ -93,7 +91,7 @@ fn open(source: Arc<dyn Source>, _options: &OpenOptions<'_>) -> Result<Opened> {
     };
     let (source, map): (Arc<dyn Source>, Box<dyn BlockMap>) = match layout {
         Layout::OnePiece { size, is_certain } => {
-            let plain = one_piece(&source, size, is_certain);
+            let plain = Spilled::whole(source, size, is_certain, Plain::new);
             (Arc::new(plain), Box::new(AsStored::new(size)))
         }
         Layout::Frames(frames) if frames.iter().all(Frame::is_small) => {
@@ -114,19 +112,6 @@ fn open(source: Arc<dyn Source>, _options: &OpenOptions<'_>) -> Result<Opened> {
     })
 }
 
-fn one_piece(source: &Arc<dyn Source>, size: u64, is_certain: bool) -> Spilled {
-    let stored = Arc::clone(source);
-    let open = move |_| {
-        let all = Stretch::new(Arc::clone(&stored), 0..stored.len());
-        Ok(Box::new(Plain::new(all)) as Box<dyn Read + Send>)
-    };
-    if is_certain {
-        Spilled::new(source.as_ref(), [0, size].into(), Box::new(open))
-    } else {
-        Spilled::guessed(source.as_ref(), size, Box::new(open))
-    }
-}
-
 fn spilled(source: &Arc<dyn Source>, frames: Box<[Frame]>) -> Spilled {
     let starts = starts(&frames);
     let stored = Arc::clone(source);
@@ -141,14 +126,7 @@ fn spilled(source: &Arc<dyn Source>, frames: Box<[Frame]>) -> Spilled {
 
 /// The first plain byte of each frame, then the size.
 fn starts(frames: &[Frame]) -> Box<[u64]> {
-    let mut at = 0;
-    let mut starts = Vec::with_capacity(frames.len() + 1);
-    for frame in frames {
-        starts.push(at);
-        at += frame.plain;
-    }
-    starts.push(at);
-    starts.into()
+    map::starts(frames.iter().map(|frame| frame.plain))
 }
 
 /// Frames that are decoded one by one.
@@ -190,8 +168,8 @@ impl BlockMap for Blocks {
 }
 
 impl Frame {
-    /// Whether it is read and decoded as one: it is small, and stored in no more than what noise takes.
+    /// Whether it is read and decoded as one.
     fn is_small(&self) -> bool {
-        self.plain <= u64::from(MAX_BLOCK) && self.stored <= self.plain + self.plain / 64 + 4096
+        map::fits_a_block(self.plain, self.stored)
     }
 }

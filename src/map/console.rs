@@ -80,17 +80,12 @@ impl BlockMap for InUse {
     }
 
     fn locate(&self, block: u64) -> Stored {
-        let nowhere = |codec| Stored {
-            at: 0,
-            len: 0,
-            codec,
-        };
         let Some(at) = self.place(block) else {
-            return nowhere(Codec::Zero);
+            return Stored::nowhere(Codec::Zero);
         };
         let len = u32::try_from(self.geometry.len_of(block)).expect("a sector has 32 KiB");
         if at + u64::from(len) > self.source_len {
-            return nowhere(Codec::Missing);
+            return Stored::nowhere(Codec::Missing);
         }
         Stored {
             at,

@@ -7,7 +7,7 @@
 use std::{
     collections::HashMap,
     fmt,
-    io::{self, Read},
+    io::{self, BufReader, Read},
     mem,
     ops::Range,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -18,7 +18,7 @@ use super::{
     MOST_PLAIN,
     kept::{self, Key},
     progress::{End, EndWhenDropped, Progress},
-    reading::{Refuted, from_io},
+    reading::{Refuted, Stretch, from_io},
     store::Store,
 };
 use crate::{Error, ErrorKind, Result, source::Source};
@@ -65,9 +65,28 @@ impl Spilled {
         Self::with(source, starts, open, None)
     }
 
-    /// One section whose size is a guess. It is counted, and [`super::kept_size`] gives the number the next time.
+    /// All of `source` as one section, whose plain bytes `plain` makes of the stored ones. A size that is not certain
+    /// is counted, and [`super::kept_size`] gives the number the next time.
     #[must_use]
-    pub fn guessed(source: &dyn Source, size: u64, open: Opening) -> Self {
+    pub fn whole<R: Read + Send + 'static>(
+        source: Arc<dyn Source>,
+        size: u64,
+        is_certain: bool,
+        plain: impl Fn(BufReader<Stretch>) -> R + Send + Sync + 'static,
+    ) -> Self {
+        let stored = Arc::clone(&source);
+        let open = move |_| {
+            let all = Stretch::new(Arc::clone(&source), 0..source.len());
+            Ok(Box::new(plain(all)) as Box<dyn Read + Send>)
+        };
+        if is_certain {
+            Self::new(stored.as_ref(), [0, size].into(), Box::new(open))
+        } else {
+            Self::guessed(stored.as_ref(), size, Box::new(open))
+        }
+    }
+
+    fn guessed(source: &dyn Source, size: u64, open: Opening) -> Self {
         let key = Key::of(source, 0, source.len());
         Self::with(source, [0, size].into(), open, key)
     }

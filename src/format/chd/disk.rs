@@ -65,11 +65,6 @@ impl Disk {
 
     /// Where the engine finds a hunk's stored bytes. What comes from a parent is read while decoding.
     pub(super) fn locate(&self, number: u32) -> Stored {
-        let nowhere = |codec| Stored {
-            at: 0,
-            len: 0,
-            codec,
-        };
         let own = |name, checksum| Codec::Own { name, checksum };
         match self.hunks.hunk(number) {
             Hunk::Stored {
@@ -79,7 +74,7 @@ impl Disk {
                 sum,
             } => {
                 if !self.is_inside(at, len) {
-                    return nowhere(Codec::Missing);
+                    return Stored::nowhere(Codec::Missing);
                 }
                 let codec = match method {
                     Method::Nothing => Codec::Raw,
@@ -87,9 +82,9 @@ impl Disk {
                 };
                 Stored { at, len, codec }
             }
-            Hunk::Zeroes | Hunk::Pattern([0, 0, 0, 0, 0, 0, 0, 0]) => nowhere(Codec::Zero),
-            Hunk::Pattern(_) => nowhere(own("pattern", None)),
-            Hunk::Parent(_) => nowhere(own("parent", None)),
+            Hunk::Zeroes | Hunk::Pattern([0, 0, 0, 0, 0, 0, 0, 0]) => Stored::nowhere(Codec::Zero),
+            Hunk::Pattern(_) => Stored::nowhere(own("pattern", None)),
+            Hunk::Parent(_) => Stored::nowhere(own("parent", None)),
         }
     }
 

@@ -37,11 +37,7 @@ impl BlockMap for Blocks {
     fn locate(&self, block: u64) -> Stored {
         match self.index.place(block) {
             Ok(Place { at, len, codec, .. }) => Stored { at, len, codec },
-            Err(_) => Stored {
-                at: 0,
-                len: 0,
-                codec: Codec::Missing,
-            },
+            Err(_) => Stored::nowhere(Codec::Missing),
         }
     }
 

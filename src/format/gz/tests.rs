@@ -3,23 +3,16 @@ use std::io::Write;
 use flate2::{Compression, write::GzEncoder};
 
 use super::*;
-use crate::{cache::BlockCache, format, image::Image};
+use crate::{
+    cache::BlockCache,
+    format::{self, tests::volume},
+    image::Image,
+};
 
 fn gzipped(plain: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(plain).unwrap();
     encoder.finish().unwrap()
-}
-
-/// A volume of so many sectors, and as many bytes.
-fn volume(sectors: u32, len: usize) -> Vec<u8> {
-    let mut plain: Vec<u8> = (0..len as u32)
-        .map(|i| (i.wrapping_mul(i) >> 9) as u8)
-        .collect();
-    plain[0x8000..0x8006].copy_from_slice(b"\x01CD001");
-    plain[0x8050..0x8054].copy_from_slice(&sectors.to_le_bytes());
-    plain[0x8080..0x8082].copy_from_slice(&2048_u16.to_le_bytes());
-    plain
 }
 
 fn image(stored: Vec<u8>) -> Image {

@@ -102,11 +102,7 @@ impl BlockMap for Map {
     fn locate(&self, block: u64) -> Stored {
         let place = self.place(block);
         if self.gap_in(place).is_some() {
-            return Stored {
-                at: 0,
-                len: 0,
-                codec: Codec::Missing,
-            };
+            return Stored::nowhere(Codec::Missing);
         }
         // Zeroes behind the end of a file that was cut short take no bytes, but must not point outside.
         let at = place.at.min(self.end);

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result, codec,
-    map::check_size,
+    map::{self, check_size},
     source::{Source, read_array},
     unfold,
 };
@@ -66,14 +66,7 @@ impl Frames {
 
     /// The first plain byte of each block, then the size.
     pub(super) fn starts(&self) -> Box<[u64]> {
-        let mut at = 0;
-        let mut starts = Vec::with_capacity(self.blocks.len() + 1);
-        for block in &self.blocks {
-            starts.push(at);
-            at += u64::from(block.plain);
-        }
-        starts.push(at);
-        starts.into()
+        map::starts(self.blocks.iter().map(|block| u64::from(block.plain)))
     }
 }
 

@@ -6,7 +6,10 @@ use proptest::{collection::vec, prelude::*, sample::Index as Any};
 use super::*;
 use crate::{
     ErrorKind,
-    format::tests::{image, opened, read, reads, reads_like, survives},
+    format::{
+        self,
+        tests::{image, opened, read, reads, reads_like, survives},
+    },
 };
 
 /// Plain bytes of a block.
@@ -215,16 +218,7 @@ fn a_list_that_is_not_packed_and_one_out_of_order_are_read() {
 
 /// Only the block with this number cannot be read.
 fn fails_alone(file: Vec<u8>, bad: usize, says: &str) {
-    let image = image(opened(file).unwrap());
-    for (number, wanted) in plain().chunks(BLOCK).enumerate() {
-        let got = read(&image, (number * BLOCK) as u64, wanted.len());
-        if number == bad {
-            let message = got.unwrap_err().to_string();
-            assert!(message.contains(says), "{message}");
-        } else {
-            assert!(got.unwrap() == wanted, "block {number}");
-        }
-    }
+    format::tests::fails_alone(&image(opened(file).unwrap()), &plain(), BLOCK, bad, says);
 }
 
 #[test]

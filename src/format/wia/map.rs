@@ -181,19 +181,14 @@ impl BlockMap for Map {
     }
 
     fn locate(&self, block: u64) -> Stored {
-        let nowhere = |codec| Stored {
-            at: 0,
-            len: 0,
-            codec,
-        };
         let area = self.area_of(block);
         if matches!(area.content, Content::Nothing) {
-            return nowhere(Codec::Missing);
+            return Stored::nowhere(Codec::Missing);
         }
         let places: std::result::Result<Vec<Place>, _> =
             self.places(area, block).into_iter().collect();
         let Ok(places) = places else {
-            return nowhere(Codec::Missing);
+            return Stored::nowhere(Codec::Missing);
         };
         let codec = codec(area, block, &places);
         let run = neighbours(&places);

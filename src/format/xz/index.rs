@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result,
-    map::check_size,
+    map::{self, check_size},
     source::{Source, read_array},
 };
 
@@ -87,14 +87,7 @@ impl Index {
 
     /// The first plain byte of each block, then the size.
     pub(super) fn starts(&self) -> Box<[u64]> {
-        let mut at = 0;
-        let mut starts = Vec::with_capacity(self.blocks.len() + 1);
-        for block in &self.blocks {
-            starts.push(at);
-            at += block.plain;
-        }
-        starts.push(at);
-        starts.into()
+        map::starts(self.blocks.iter().map(|block| block.plain))
     }
 }
 
