@@ -1,24 +1,37 @@
 //! Where requests wait, so that a source that hangs keeps only its own readers waiting.
 //!
-//! One thread more than asked for takes requests from the kernel, and the last one that is free does no request's work
-//! itself: it leaves that here for the first who is done. So there is always somebody who takes the next request. What
-//! waits longer than [`SOON`], because all others hang, or decode for long, is done by spare threads.
+//! One thread more than asked for takes requests from the kernel. As long as requests are answered, it rests: each
+//! further thread that takes turns with the others costs all of them their warm caches. When nothing was answered for
+//! a moment, it takes requests as well, and the last thread that is free does no request's work itself then: it leaves
+//! that here for the first who is done. So there is always somebody who takes the next request. What waits longer than
+//! [`SOON`], because all others hang, or decode for long, is done by spare threads.
 
 use std::{
     collections::{HashMap, VecDeque},
+    mem,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{
+            AtomicBool, AtomicUsize,
+            Ordering::{Relaxed, SeqCst},
+        },
     },
     thread,
     time::{Duration, Instant},
 };
+
+#[cfg(test)]
+mod tests;
 
 /// So long a request waits for those who are busy: they seldom decode for longer, and each further thread has buffers.
 const SOON: Duration = Duration::from_millis(500);
 
 /// So often somebody looks how long.
 const TICK: Duration = Duration::from_millis(50);
+
+/// So often the thread that rests looks whether requests are answered. What hangs keeps everybody waiting for so long,
+/// and so does unmounting right after a request, so it is short; in an idle mount nobody rests.
+const REST: Duration = Duration::from_millis(20);
 
 /// So long a thread waits for further work before it ends.
 const LINGER: Duration = Duration::from_secs(1);
@@ -61,6 +74,10 @@ pub(super) struct WaitingRoom(Arc<Room>);
 struct Room {
     /// How many of the threads that take requests have none.
     free: AtomicUsize,
+    /// Whether one of them rests, which is not free then.
+    rests: AtomicBool,
+    /// How many requests were answered, for whoever rests.
+    answered: AtomicUsize,
     /// How many requests wait, to be seen without the lock.
     waiting: AtomicUsize,
     inside: Mutex<Inside>,
@@ -94,9 +111,13 @@ impl std::fmt::Debug for Job {
 impl WaitingRoom {
     /// For so many threads that take requests. One alone does all work itself.
     pub(super) fn new(threads: usize) -> Self {
-        let free = if threads > 1 { threads } else { usize::MAX / 2 };
+        let is_alone = threads <= 1;
+        let free = if is_alone { usize::MAX / 2 } else { threads };
         Self(Arc::new(Room {
             free: AtomicUsize::new(free),
+            // The one that is alone must not rest.
+            rests: AtomicBool::new(is_alone),
+            answered: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             inside: Mutex::default(),
             more: Condvar::new(),
@@ -106,26 +127,51 @@ impl WaitingRoom {
     /// Whether this thread may do its request's work. Then it calls [`WaitingRoom::leave`] afterwards, and else
     /// [`WaitingRoom::put`].
     pub(super) fn enter(&self) -> bool {
-        let may_work = self.0.free.fetch_sub(1, SeqCst) > 1;
+        let may_work = self.0.free.fetch_sub(1, SeqCst) > 1 || self.0.rests.load(SeqCst);
         if !may_work {
             self.0.free.fetch_add(1, SeqCst);
         }
         may_work
     }
 
-    /// Does what waits, and is free again.
+    /// Does what waits, and is free again: at once, or after a rest.
     pub(super) fn leave(&self) {
+        self.0.answered.fetch_add(1, Relaxed);
         loop {
-            while self.0.waiting.load(SeqCst) > 0 {
-                let Some(job) = self.0.lock().jobs.pop_front() else {
-                    break;
-                };
-                self.0.waiting.fetch_sub(1, SeqCst);
-                (job.work)(Turn::Work);
+            self.work();
+            let is_to_rest = !self.0.rests.load(SeqCst) && !self.0.rests.swap(true, SeqCst);
+            if is_to_rest {
+                self.rest();
             }
             self.0.free.fetch_add(1, SeqCst);
+            if is_to_rest {
+                self.0.rests.store(false, SeqCst);
+            }
             // Whoever put something down a moment ago saw that all were busy.
             if self.0.waiting.load(SeqCst) == 0 || !self.enter() {
+                return;
+            }
+        }
+    }
+
+    /// Does what waits.
+    fn work(&self) {
+        while self.0.waiting.load(SeqCst) > 0 {
+            let Some(job) = self.0.lock().jobs.pop_front() else {
+                break;
+            };
+            self.0.waiting.fetch_sub(1, SeqCst);
+            (job.work)(Turn::Work);
+        }
+    }
+
+    /// Stays out of the others' way as long as they answer requests.
+    fn rest(&self) {
+        let mut answered = self.0.answered.load(Relaxed);
+        while self.0.waiting.load(SeqCst) == 0 {
+            thread::sleep(REST);
+            let before = mem::replace(&mut answered, self.0.answered.load(Relaxed));
+            if answered == before {
                 return;
             }
         }
@@ -280,82 +326,5 @@ impl Inside {
             .take_while(|job| job.since.elapsed() > PATIENCE);
         let count = late.count();
         self.jobs.drain(..count).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::{Barrier, mpsc};
-
-    use super::*;
-
-    const SOURCE: Source = (1, What::Read);
-
-    fn waits_for(barrier: &Arc<Barrier>) -> impl FnOnce(Turn) + Send + 'static {
-        let barrier = Arc::clone(barrier);
-        move |turn| {
-            assert_eq!(turn, Turn::Work);
-            barrier.wait();
-        }
-    }
-
-    #[test]
-    fn the_last_thread_that_is_free_does_no_work() {
-        let room = WaitingRoom::new(3);
-        assert!(room.enter() && room.enter() && !room.enter());
-        room.leave();
-        assert!(room.enter() && !room.enter());
-    }
-
-    #[test]
-    fn one_thread_alone_does_all_work() {
-        let room = WaitingRoom::new(1);
-        assert!((0..1000).all(|_| room.enter()));
-    }
-
-    #[test]
-    fn whoever_is_done_does_what_waits() {
-        let room = WaitingRoom::new(2);
-        assert!(room.enter());
-        let (done, next) = mpsc::channel();
-        room.put(SOURCE, move |turn| done.send(turn).unwrap());
-        room.leave();
-        assert_eq!(next.recv().unwrap(), Turn::Work);
-    }
-
-    #[test]
-    fn what_waits_behind_a_source_that_hangs_is_done_by_others_and_only_so_many_hang() {
-        let room = WaitingRoom::new(2);
-        // The only thread besides the last one hangs.
-        assert!(room.enter());
-        let barrier = Arc::new(Barrier::new(MOST_FOR_ONE + 1));
-        for _ in 0..MOST_FOR_ONE {
-            room.put(SOURCE, waits_for(&barrier));
-        }
-        let (done, next) = mpsc::channel();
-        let too_many = done.clone();
-        room.put(SOURCE, move |_| too_many.send("of the same").unwrap());
-        room.put((1, What::Other), move |_| done.send("another").unwrap());
-        assert_eq!(next.recv().unwrap(), "another");
-        assert!(next.try_recv().is_err());
-        barrier.wait();
-        assert_eq!(next.recv().unwrap(), "of the same");
-    }
-
-    #[test]
-    fn what_waited_for_too_long_is_refused_in_its_turn() {
-        let job = |since| Job {
-            since,
-            source: SOURCE,
-            work: Box::new(|_| {}),
-        };
-        let now = Instant::now();
-        let Some(long_ago) = now.checked_sub(PATIENCE * 2) else {
-            return;
-        };
-        let mut inside = Inside::default();
-        inside.jobs.extend([job(long_ago), job(now)]);
-        assert_eq!(inside.refused().len(), 1);
-        assert_eq!(inside.jobs.len(), 1);
     }
 }
