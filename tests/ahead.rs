@@ -243,6 +243,25 @@ fn what_was_decoded_for_one_reader_serves_another_that_jumps() {
 }
 
 #[test]
+fn what_a_reader_that_jumps_has_decoded_serves_a_stream_that_comes_by() {
+    let disc = Disc::new(6_000_000, 128 << 10, 64 << 20, &[]);
+    let ahead = ahead();
+    let other = disc.reader(&ahead);
+    disc.check(&other, 7 * REQUEST, REQUEST).unwrap();
+    let reader = disc.reader(&ahead);
+    for at in 0..10 {
+        disc.check(&reader, at * REQUEST, REQUEST).unwrap();
+    }
+    let (read, lead) = (10, 8);
+    eventually("all of the lead is decoded", || {
+        disc.decodes() >= read + lead
+    });
+    drop((reader, other));
+    end(&disc, ahead);
+    assert_eq!(disc.decodes(), read + lead);
+}
+
+#[test]
 fn blocks_that_cost_little_are_shared_out_for_large_requests_only() {
     let disc = Disc::stored(8_000_000, 2048, 64 << 20, &[], Codec::Raw);
     let ahead = ahead();

@@ -128,7 +128,7 @@ impl Reader {
             return self.image.view(out, at);
         }
         let Some(work) = self.plan(at..end) else {
-            return self.image.view(out, at);
+            return self.read_directly(out, at..end);
         };
         let pieces = self.ahead.unknown(&self.image, work.decode.clone());
         self.ahead.pool.decode(&self.image, &pieces, &work.wanted);
@@ -154,9 +154,9 @@ impl Reader {
         self.free(plan.abandoned);
         // Of this reader nothing is known, but it asks for too much for one thread.
         let is_large = range.end - range.start >= 2 * self.piece_size;
-        // What was decoded for another reader serves this one too.
-        let is_there = asked.clone().all(|piece| self.image.has_piece(piece));
-        let helps = is_large || is_there;
+        // What was decoded for another reader serves this one too. Where pieces are blocks, it does so anyway.
+        let is_there = || asked.clone().all(|piece| self.image.has_piece(piece));
+        let helps = is_large || (!self.image.has_blocks_as_pieces() && is_there());
         let split = || helps.then(|| (asked.start + 1..asked.end, Wanted::default()));
         let (decode, wanted) = plan.decode.or_else(split)?;
         Some(Work {
@@ -164,6 +164,19 @@ impl Reader {
             decode,
             wanted,
         })
+    }
+
+    /// Reads what belongs to no stream. Large blocks go through the cache even when all of one is wanted: another
+    /// reader's stream may be about to come by.
+    fn read_directly<'o>(&self, out: &'o mut [u8], range: Range<u64>) -> Result<Plain<'o>> {
+        if !self.image.has_blocks_as_pieces() {
+            return self.image.view(out, range.start);
+        }
+        let blocks = self.image.geometry();
+        let asked = blocks.block_at(range.start)..blocks.block_at(range.end - 1) + 1;
+        let len = to_usize(range.end - range.start);
+        let in_one = self.read_pieces(&asked, out, range)?;
+        Ok(in_one.unwrap_or(Plain::Own(&out[..len])))
     }
 
     /// The bytes of `range` as a part of the only piece that holds them, or `None` when they were copied to `out`.

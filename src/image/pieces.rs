@@ -28,6 +28,11 @@ impl Image {
         self.groups.as_ref().unwrap_or_else(|| self.geometry())
     }
 
+    /// Whether a piece is a block, which stays in the cache when it was read.
+    pub(super) fn has_blocks_as_pieces(&self) -> bool {
+        self.groups.is_none()
+    }
+
     /// A piece, decoded by whoever asks first. `still_wanted` is asked when nobody else can decode it any more.
     ///
     /// # Errors
