@@ -318,6 +318,59 @@ fn the_ready_descriptor_gets_its_line_in_both_modes() {
     assert!(!place.is_mounted());
 }
 
+/// What allocators keep of freed memory is limited by variables, which a program can only be started with.
+#[test]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn a_server_runs_with_limits_of_what_its_allocator_keeps_unless_the_user_set_some() {
+    if !fuse_is_there() {
+        return;
+    }
+    let place = Place::new();
+    let library = place.path("lib");
+    let limits = |process: &Path| -> Vec<String> {
+        let environment = fs::read(process.join("environ")).unwrap();
+        let all = String::from_utf8_lossy(&environment);
+        let ours = all.split('\0').filter(|it| it.starts_with("MALLOC_"));
+        ours.map(String::from).collect()
+    };
+    let set = "MALLOC_TRIM_THRESHOLD_";
+    for (given, expected) in [(None, 2), (Some("1000000"), 1)] {
+        let program = |arguments: &[&str]| {
+            let mut command = place.program(arguments);
+            command.env_remove("MALLOC_MMAP_THRESHOLD_").env_remove(set);
+            command.env_remove("GLIBC_TUNABLES");
+            command.envs(given.map(|value| (set, value)));
+            command
+        };
+        quiet(
+            &program(&[library.to_str().unwrap(), "mnt"])
+                .output()
+                .unwrap(),
+        );
+        let found = limits(&place.server());
+        assert_eq!(found.len(), expected, "{found:?}");
+        place.run(&["umount", "mnt"]);
+
+        // In the foreground it is the process that was started, under the same name.
+        let mut command = program(&["mount", "-f", "lib", "mnt", "--ready-fd", "1"]);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = [0; 6];
+        child
+            .stdout
+            .as_mut()
+            .unwrap()
+            .read_exact(&mut line)
+            .unwrap();
+        let process = Path::new("/proc").join(child.id().to_string());
+        let found = limits(&process);
+        assert_eq!(found.len(), expected, "{found:?}");
+        let name = fs::read_to_string(process.join("comm")).unwrap();
+        assert_eq!(name, "plainiso\n");
+        place.shows_the_library();
+        stop(child);
+    }
+}
+
 /// Asks a server in the foreground to end, which is a success.
 #[track_caller]
 fn stop(mut child: Child) {
