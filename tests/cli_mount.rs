@@ -318,7 +318,15 @@ fn the_ready_descriptor_gets_its_line_in_both_modes() {
     assert!(!place.is_mounted());
 }
 
-/// What allocators keep of freed memory is limited by variables, which a program can only be started with.
+/// The variables with which a server was started that tell glibc's allocator what it may keep.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn limits_of(process: &Path) -> Vec<String> {
+    let environment = fs::read(process.join("environ")).unwrap();
+    let all = String::from_utf8_lossy(&environment);
+    let ours = all.split('\0').filter(|it| it.starts_with("MALLOC_"));
+    ours.map(String::from).collect()
+}
+
 #[test]
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn a_server_runs_with_limits_of_what_its_allocator_keeps_unless_the_user_set_some() {
@@ -327,43 +335,36 @@ fn a_server_runs_with_limits_of_what_its_allocator_keeps_unless_the_user_set_som
     }
     let place = Place::new();
     let library = place.path("lib");
-    let limits = |process: &Path| -> Vec<String> {
-        let environment = fs::read(process.join("environ")).unwrap();
-        let all = String::from_utf8_lossy(&environment);
-        let ours = all.split('\0').filter(|it| it.starts_with("MALLOC_"));
-        ours.map(String::from).collect()
-    };
-    let set = "MALLOC_TRIM_THRESHOLD_";
-    for (given, expected) in [(None, 2), (Some("1000000"), 1)] {
+    for (given, expected) in [(None, 3), (Some("1000000"), 1)] {
         let program = |arguments: &[&str]| {
             let mut command = place.program(arguments);
-            command.env_remove("MALLOC_MMAP_THRESHOLD_").env_remove(set);
-            command.env_remove("GLIBC_TUNABLES");
-            command.envs(given.map(|value| (set, value)));
+            for name in [
+                "MALLOC_MMAP_THRESHOLD_",
+                "MALLOC_ARENA_MAX",
+                "GLIBC_TUNABLES",
+            ] {
+                command.env_remove(name);
+            }
+            match given {
+                Some(value) => command.env("MALLOC_TRIM_THRESHOLD_", value),
+                None => command.env_remove("MALLOC_TRIM_THRESHOLD_"),
+            };
             command
         };
-        quiet(
-            &program(&[library.to_str().unwrap(), "mnt"])
-                .output()
-                .unwrap(),
-        );
-        let found = limits(&place.server());
-        assert_eq!(found.len(), expected, "{found:?}");
+        let mut background = program(&["mount", library.to_str().unwrap(), "mnt"]);
+        quiet(&background.output().unwrap());
+        let limits = limits_of(&place.server());
+        assert_eq!(limits.len(), expected, "{limits:?}");
         place.run(&["umount", "mnt"]);
 
-        // In the foreground it is the process that was started, under the same name.
-        let mut command = program(&["mount", "-f", "lib", "mnt", "--ready-fd", "1"]);
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = [0; 6];
-        child
-            .stdout
-            .as_mut()
-            .unwrap()
-            .read_exact(&mut line)
-            .unwrap();
+        // In the foreground it is the process that was started, and has its name.
+        let mut foreground = program(&["mount", "-f", "lib", "mnt", "--ready-fd", "1"]);
+        let mut child = foreground.stdout(Stdio::piped()).spawn().unwrap();
+        let ready = child.stdout.as_mut().unwrap();
+        ready.read_exact(&mut [0; 6]).unwrap();
         let process = Path::new("/proc").join(child.id().to_string());
-        let found = limits(&process);
-        assert_eq!(found.len(), expected, "{found:?}");
+        let limits = limits_of(&process);
+        assert_eq!(limits.len(), expected, "{limits:?}");
         let name = fs::read_to_string(process.join("comm")).unwrap();
         assert_eq!(name, "plainiso\n");
         place.shows_the_library();

@@ -15,11 +15,14 @@ use std::{
 
 use super::background;
 
-/// From this size on a piece is taken from the system by itself, and so much may be left at the end of a heap.
-/// glibc begins with the same numbers, and would change them.
-const LIMITS: [(&str, &str); 2] = [
-    ("MALLOC_MMAP_THRESHOLD_", "131072"),
-    ("MALLOC_TRIM_THRESHOLD_", "131072"),
+/// From the first size on, a piece is taken from the system by itself: the memory of decoded blocks of that size is used
+/// again (`cache/buffer.rs`), and the other pieces are tables of decoders, beside whose work the system's costs nothing.
+/// So many bytes as the second says may be left at the end of a heap. And so many heaps there are: threads that have
+/// their own cannot fill each other's holes.
+const LIMITS: [(&str, &str); 3] = [
+    ("MALLOC_MMAP_THRESHOLD_", "32768"),
+    ("MALLOC_TRIM_THRESHOLD_", "65536"),
+    ("MALLOC_ARENA_MAX", "2"),
 ];
 
 /// Settings of the same kind that a user may have made.
