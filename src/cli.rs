@@ -4,6 +4,7 @@ use std::{env, ffi::OsString, process::ExitCode};
 
 use crate::{Error, ErrorKind, Result};
 
+mod allocator;
 mod arguments;
 mod background;
 mod cat;

@@ -8,7 +8,7 @@ use std::{
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use super::{
-    Exit, background, log as messages, password,
+    Exit, allocator, background, log as messages, password,
     plan::{Mode, Plan, Request},
 };
 use crate::{Error, ErrorKind, Result, fs::Filesystem, fuse::session::Session};
@@ -20,6 +20,9 @@ use crate::{Error, ErrorKind, Result, fs::Filesystem, fuse::session::Session};
 pub(super) fn run(request: &Request) -> Result<Exit> {
     messages::start(request.verbosity, request.log_file.as_deref())?;
     let background = background::Child::of_environment();
+    if request.mode == Mode::Foreground && background.is_none() {
+        allocator::start_with_limits();
+    }
     let given = match &background {
         Some(child) => child.password()?,
         None => password::given(request.settings.password_file.as_deref())?,

@@ -141,6 +141,11 @@ const ENVIRONMENT: Entries = &[
         "When set, help and usage messages have no colours.",
     ),
     (
+        "MALLOC_MMAP_THRESHOLD_, MALLOC_TRIM_THRESHOLD_, MALLOC_ARENA_MAX, GLIBC_TUNABLES",
+        "Settings of glibc's allocator. A mount that finds none of them sets the first three to 32768, 65536 and 2, so \
+         that what it frees goes back to the system.",
+    ),
+    (
         "NOTIFY_SOCKET",
         "Where systemd waits for READY=1 and STOPPING=1. In a service of Type=notify, mount with -f.",
     ),
