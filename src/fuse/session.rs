@@ -201,7 +201,7 @@ fn ended(end: io::Result<()>) -> Result<()> {
     }
 }
 
-/// How many threads take requests. One more than asked for, so that one is always free.
+/// How many threads take requests. One more than asked for, so that one is free when all others hang.
 pub(super) fn threads(options: &MountOptions) -> usize {
     if cfg!(target_os = "linux") {
         options.threads.max(1) + 1
