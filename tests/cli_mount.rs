@@ -318,60 +318,6 @@ fn the_ready_descriptor_gets_its_line_in_both_modes() {
     assert!(!place.is_mounted());
 }
 
-/// The variables with which a server was started that tell glibc's allocator what it may keep.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn limits_of(process: &Path) -> Vec<String> {
-    let environment = fs::read(process.join("environ")).unwrap();
-    let all = String::from_utf8_lossy(&environment);
-    let ours = all.split('\0').filter(|it| it.starts_with("MALLOC_"));
-    ours.map(String::from).collect()
-}
-
-#[test]
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn a_server_runs_with_limits_of_what_its_allocator_keeps_unless_the_user_set_some() {
-    if !fuse_is_there() {
-        return;
-    }
-    let place = Place::new();
-    let library = place.path("lib");
-    for (given, expected) in [(None, 3), (Some("1000000"), 1)] {
-        let program = |arguments: &[&str]| {
-            let mut command = place.program(arguments);
-            for name in [
-                "MALLOC_MMAP_THRESHOLD_",
-                "MALLOC_ARENA_MAX",
-                "GLIBC_TUNABLES",
-            ] {
-                command.env_remove(name);
-            }
-            match given {
-                Some(value) => command.env("MALLOC_TRIM_THRESHOLD_", value),
-                None => command.env_remove("MALLOC_TRIM_THRESHOLD_"),
-            };
-            command
-        };
-        let mut background = program(&["mount", library.to_str().unwrap(), "mnt"]);
-        quiet(&background.output().unwrap());
-        let limits = limits_of(&place.server());
-        assert_eq!(limits.len(), expected, "{limits:?}");
-        place.run(&["umount", "mnt"]);
-
-        // In the foreground it is the process that was started, and has its name.
-        let mut foreground = program(&["mount", "-f", "lib", "mnt", "--ready-fd", "1"]);
-        let mut child = foreground.stdout(Stdio::piped()).spawn().unwrap();
-        let ready = child.stdout.as_mut().unwrap();
-        ready.read_exact(&mut [0; 6]).unwrap();
-        let process = Path::new("/proc").join(child.id().to_string());
-        let limits = limits_of(&process);
-        assert_eq!(limits.len(), expected, "{limits:?}");
-        let name = fs::read_to_string(process.join("comm")).unwrap();
-        assert_eq!(name, "plainiso\n");
-        place.shows_the_library();
-        stop(child);
-    }
-}
-
 /// Asks a server in the foreground to end, which is a success.
 #[track_caller]
 fn stop(mut child: Child) {

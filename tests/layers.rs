@@ -231,6 +231,19 @@ fn every_import_points_down() {
 }
 
 #[test]
+fn unsafe_code_is_allowed_in_one_file() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    source_files(&src, &mut files);
+    files.retain(|path| {
+        fs::read_to_string(path)
+            .unwrap()
+            .contains("allow(unsafe_code)")
+    });
+    assert_eq!(files, [src.join("cli/allocator.rs")]);
+}
+
+#[test]
 fn an_upward_import_is_found_grouped_or_inline() {
     let grouped =
         "use crate::{\n    Error,\n    codec::{Codec, image::X},\n    format::Format,\n};";

@@ -16,7 +16,7 @@ use std::{
 
 use rustix::stdio;
 
-use super::{Exit, allocator, log, password};
+use super::{Exit, log, password};
 use crate::{Error, ErrorKind, Result, format::Password};
 
 /// Set in the environment of the process that is to mount in the background: the process that started it.
@@ -38,7 +38,6 @@ pub(super) fn start(password: Option<&Password>) -> Result<Exit> {
         .env_remove(password::VARIABLE)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
-    allocator::limit(&mut command);
     let mut child = command
         .spawn()
         .map_err(|e| Error::io(e, "cannot start the background process"))?;

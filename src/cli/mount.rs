@@ -20,9 +20,6 @@ use crate::{Error, ErrorKind, Result, fs::Filesystem, fuse::session::Session};
 pub(super) fn run(request: &Request) -> Result<Exit> {
     messages::start(request.verbosity, request.log_file.as_deref())?;
     let background = background::Child::of_environment();
-    if request.mode == Mode::Foreground && background.is_none() {
-        allocator::start_with_limits();
-    }
     let given = match &background {
         Some(child) => child.password()?,
         None => password::given(request.settings.password_file.as_deref())?,
@@ -41,6 +38,7 @@ pub(super) fn run(request: &Request) -> Result<Exit> {
 
 /// Mounts, says so to everyone who waits for it, and answers the kernel until the end.
 fn serve(plan: Plan, background: Option<background::Child>, ready: Option<File>) -> Result<Exit> {
+    allocator::limit();
     take_descriptors();
     let (filesystem, options) = plan.into_parts();
     let filesystem = Filesystem::new(filesystem)?;

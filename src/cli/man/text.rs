@@ -142,8 +142,8 @@ const ENVIRONMENT: Entries = &[
     ),
     (
         "MALLOC_MMAP_THRESHOLD_, MALLOC_TRIM_THRESHOLD_, MALLOC_ARENA_MAX, GLIBC_TUNABLES",
-        "Settings of glibc's allocator. A mount that finds none of them sets the first three to 32768, 65536 and 2, so \
-         that what it frees goes back to the system.",
+        "Settings of glibc's allocator. A mount that finds none of them sets the limits of the first three to 32768, 65536 \
+         and 2, so that what it frees goes back to the system.",
     ),
     (
         "NOTIFY_SOCKET",

@@ -257,15 +257,12 @@ impl Index {
         });
         let nexts = used[4..].chunks_exact(4).map(number);
         // Without a branch, and nothing handed from one pair to the next: so it is done for several at once.
-        let is_disorderly =
-            used.chunks_exact(4)
-                .map(number)
-                .zip(nexts)
-                .fold(false, |found, (entry, next)| {
-                    let need = 1 + (entry >> 31) * (stored_units - 1);
-                    found | (next & !FLAG < (entry & !FLAG) + need)
-                });
-        ends_inside && starts_behind && !is_disorderly
+        let pairs = used.chunks_exact(4).map(number).zip(nexts);
+        let disorder = pairs.fold(0, |found, (entry, next)| {
+            let need = 1 + (entry >> 31) * (stored_units - 1);
+            found | u32::from(next & !FLAG < (entry & !FLAG) + need)
+        });
+        ends_inside && starts_behind && disorder == 0
     }
 
     /// What two entries are apart at least where the first has the flag, in units of positions.
