@@ -13,7 +13,12 @@ use std::{
     },
 };
 
-use crate::{Error, ErrorKind, Result, files::Tracks, format::PartOf, source::Links};
+use crate::{
+    Error, ErrorKind, Result,
+    files::Tracks,
+    format::PartOf,
+    source::{Folder, Links},
+};
 
 mod hash;
 mod known;
@@ -47,6 +52,8 @@ pub struct Options {
     pub follow_links: bool,
     /// Which files a disc of one data track is shown as.
     pub tracks: Tracks,
+    /// Files and folders that may hold what is not beside an image: the parents of CHDs.
+    pub parents: Vec<PathBuf>,
 }
 
 /// The rules by which folders become listings, and what was reported so far.
@@ -194,13 +201,20 @@ impl Catalog {
 
 impl Catalog {
     /// Where the links beside a file may lead: anywhere, if the user named the file.
-    #[must_use]
-    pub fn links_beside(&self, file: &StoredFile<'_>) -> &Links {
+    fn links_beside(&self, file: &StoredFile<'_>) -> &Links {
         if file.folder.path.as_os_str().is_empty() {
             &Links::Anywhere
         } else {
             &self.links
         }
+    }
+
+    /// What may be found beside a file, and elsewhere.
+    #[must_use]
+    pub fn folder_around(&self, file: &StoredFile<'_>) -> Folder {
+        Folder::of(&file.path())
+            .with_links(self.links_beside(file))
+            .with_elsewhere(&self.options.parents)
     }
 }
 

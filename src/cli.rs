@@ -19,6 +19,7 @@ mod man;
 mod mount;
 mod open;
 mod options;
+mod parents;
 mod password;
 mod plan;
 mod progress;

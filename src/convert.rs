@@ -41,6 +41,7 @@ use crate::{
     image::Image,
     output::Existing,
     pack::{Pack, Target, Wish},
+    source::Folder,
 };
 
 mod compare;
@@ -71,6 +72,8 @@ pub struct Settings {
     pub sum: Option<Algorithm>,
     /// What to do with a file that stands where the output goes.
     pub existing: Existing,
+    /// Files and folders that may hold the parent of a CHD.
+    pub parents: Vec<PathBuf>,
 }
 
 impl Settings {
@@ -84,6 +87,7 @@ impl Settings {
             verify: false,
             sum: None,
             existing: Existing::Refuse,
+            parents: Vec::new(),
         }
     }
 }
@@ -200,7 +204,7 @@ pub fn file(
         let message = "the output is there already; --force replaces it";
         return Err(Error::new(ErrorKind::Io, message).in_file(output));
     }
-    let image = open(source, &|| watch.password(source))?;
+    let image = open(source, &settings.parents, &|| watch.password(source))?;
     let origin = Origin::of(source, &image)?;
     origin.check_other_than(output)?;
     let pack = settings.target.prepare(image.size(), &settings.wish)?;
@@ -251,16 +255,22 @@ fn check(image: &Image, output: &Path, settings: &Settings, watch: &dyn Watch) -
     watch.begin(Phase::Comparing, image.size());
     let encryption = settings.wish.encryption.as_ref();
     let password = || Ok(encryption.map(|it| Password::new(it.password.to_vec())));
-    let back = open(output, &password).map_err(|err| err.in_context("read back"))?;
+    let back = open(output, &[], &password).map_err(|err| err.in_context("read back"))?;
     compare(image, &back, settings.jobs, watch)
 }
 
-/// Opens an image for being read once, from front to end.
+/// Opens an image for being read once, from front to end. The parent of a CHD may be one of `parents`, or in one.
 ///
 /// # Errors
 /// Those of [`Image::open`].
-pub fn open(path: &Path, password: &dyn Fn() -> Result<Option<Password>>) -> Result<Image> {
-    Image::open(path, Arc::new(BlockCache::new(CACHE)), password)
+pub fn open(
+    path: &Path,
+    parents: &[PathBuf],
+    password: &dyn Fn() -> Result<Option<Password>>,
+) -> Result<Image> {
+    let folder = Folder::of(path).with_elsewhere(parents);
+    let cache = Arc::new(BlockCache::new(CACHE));
+    Image::open_among(&folder, path, 0, cache, password)
 }
 
 impl Report {

@@ -74,6 +74,7 @@ impl Filesystem {
             } else {
                 options.tracks
             },
+            parents: options.parents.clone(),
         })?;
         let top = Arc::new(top);
         Ok(Self {

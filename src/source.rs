@@ -6,7 +6,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io,
     os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -191,6 +191,11 @@ pub trait Siblings: fmt::Debug {
     /// # Errors
     /// `Io` when the folder cannot be read, `LimitExceeded` when it holds more.
     fn names(&self) -> Result<Vec<OsString>>;
+
+    /// Files and folders that the user named, for what is not beside.
+    fn elsewhere(&self) -> &[PathBuf] {
+        &[]
+    }
 }
 
 /// The most names of a folder that are looked through.

@@ -186,6 +186,7 @@ fn every_mount_option_is_in_the_help_and_in_the_manual() {
         "name",
         "follow_links",
         "password-file",
+        "parent",
         "mkdir",
         "log-file",
         "ready-fd",

@@ -17,7 +17,7 @@ use crate::{
     cache::BlockCache,
     format::{FORMATS, Format, PartOf, Password},
     image::Image,
-    source::{Folder, Links},
+    source::Folder,
 };
 
 /// A file of the library, or several that are one image.
@@ -281,23 +281,21 @@ impl Known {
 }
 
 impl Probe {
-    /// Opens what was seen at `path`, whose neighbours may be links to where `links` lets them lead; what is passed
-    /// through too, as an image.
+    /// Opens what was seen at `path`, with what `folder` finds beside it; what is passed through too, as an image.
     ///
     /// # Errors
     /// As [`Image::open`].
     pub fn open(
         &self,
         path: &Path,
-        links: &Links,
+        folder: &Folder,
         cache: Arc<BlockCache>,
         password: &dyn Fn() -> Result<Option<Password>>,
     ) -> Result<Image> {
-        let folder = Folder::of(path).with_links(links);
         match self {
             Self::Text(format, text) => Ok(Image::of_text(format, text, cache)),
-            Self::Image { file, .. } => Image::open_among(&folder, path, *file, cache, password),
-            Self::PassThrough | Self::Fault => Image::open_among(&folder, path, 0, cache, password),
+            Self::Image { file, .. } => Image::open_among(folder, path, *file, cache, password),
+            Self::PassThrough | Self::Fault => Image::open_among(folder, path, 0, cache, password),
         }
     }
 

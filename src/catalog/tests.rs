@@ -11,6 +11,7 @@ fn catalog(folder: &Path) -> (Catalog, Directory) {
         images_only: false,
         follow_links: true,
         tracks: Tracks::Both,
+        parents: Vec::new(),
     };
     Catalog::new(options).unwrap()
 }
@@ -67,6 +68,7 @@ fn a_folder_that_cannot_be_listed_does_not_hide_the_others() {
         images_only: false,
         follow_links: false,
         tracks: Tracks::Both,
+        parents: Vec::new(),
     };
     let (catalog, top) = Catalog::new(options).unwrap();
     drop(one);

@@ -13,6 +13,7 @@ use super::{
     log::Verbosity,
     open,
     options::{self, OptionFlags, Sloppiness},
+    parents::ParentPaths,
     plan::{Mode, Request},
     status, verify, words,
 };
@@ -146,6 +147,8 @@ pub(super) struct InfoArguments {
     /// Read the password of encrypted images from this file.
     #[arg(long, value_name = "PATH")]
     pub(super) password_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) parents: ParentPaths,
 }
 
 #[derive(Args, Debug)]

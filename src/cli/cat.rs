@@ -9,7 +9,11 @@ use std::{
 
 use clap::Args;
 
-use super::{Exit, password};
+use super::{
+    Exit,
+    parents::{ParentPaths, Parents},
+    password,
+};
 use crate::{
     Error, Result,
     cache::BlockCache,
@@ -26,6 +30,8 @@ pub(super) struct Arguments {
     /// Read the password of an encrypted image from this file.
     #[arg(long, value_name = "PATH")]
     password_file: Option<PathBuf>,
+    #[command(flatten)]
+    parents: ParentPaths,
 }
 
 /// Writes the plain bytes to stdout. A reader that went away wants no more, which is no failure.
@@ -34,18 +40,24 @@ pub(super) struct Arguments {
 /// What opening and reading report, after everything in front of the damage was written; `Io` when stdout refuses.
 pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let given = password::given(arguments.password_file.as_deref())?;
-    to_stdout(&arguments.image, given.as_ref())
+    to_stdout(
+        &arguments.image,
+        &arguments.parents.checked()?,
+        given.as_ref(),
+    )
 }
 
-/// As [`run`], for an image and the password that was given for all.
+/// As [`run`], for an image, and what was given for all: where parents are, and the password.
 ///
 /// # Errors
 /// Those of [`run`].
-pub(super) fn to_stdout(path: &Path, given: Option<&Password>) -> Result<Exit> {
+pub(super) fn to_stdout(path: &Path, parents: &Parents, given: Option<&Password>) -> Result<Exit> {
     let password = password::ForImage::new(path, given);
     // Whole blocks are decoded straight to where they are wanted.
     let cache = Arc::new(BlockCache::new(0));
-    let image = Image::open(path, cache, &|| password.find())?;
+    let image = Image::open_among(&parents.folder_around(path), path, 0, cache, &|| {
+        password.find()
+    })?;
     // Std's own stdout looks for line ends in all that it writes.
     let stdout = rustix::stdio::stdout()
         .try_clone_to_owned()

@@ -184,6 +184,7 @@ impl Batch<'_> {
         let check = finished::Check {
             format_of: self.settings.target,
             compare: self.settings.verify.then_some(self.settings.jobs),
+            parents: &self.settings.parents,
         };
         let checked = check.run(job, self.settings.wish.encryption.as_ref(), &watch)?;
         if self.arguments.delete_source {
@@ -198,7 +199,9 @@ impl Batch<'_> {
 
     fn plan(&self, job: &Job) -> Result<()> {
         let watch = self.screen.watch(job, self.given.as_ref());
-        let image = convert::open(&job.source, &|| watch.password(&job.source))?;
+        let image = convert::open(&job.source, &self.settings.parents, &|| {
+            watch.password(&job.source)
+        })?;
         for note in self
             .settings
             .target

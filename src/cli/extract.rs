@@ -12,6 +12,7 @@ use clap::Args;
 use super::{
     Exit, Tally, cat,
     found::{Found, images_at},
+    parents::{ParentPaths, Parents},
     password,
     progress::Progress,
 };
@@ -39,6 +40,8 @@ pub(in crate::cli) struct Arguments {
     /// Read the password of encrypted images from this file.
     #[arg(long, value_name = "PATH")]
     password_file: Option<PathBuf>,
+    #[command(flatten)]
+    parents: ParentPaths,
 }
 
 /// Where files go.
@@ -55,13 +58,15 @@ enum Target<'a> {
 /// `Usage` when the arguments do not fit each other; what a password file or stdout reports.
 pub(in crate::cli) fn run(arguments: &Arguments) -> Result<Exit> {
     let given = password::given(arguments.password_file.as_deref())?;
+    let parents = arguments.parents.checked()?;
     let target = arguments.target()?;
     if matches!(target, Target::Stdout) {
-        return cat::to_stdout(&arguments.images[0], given.as_ref());
+        return cat::to_stdout(&arguments.images[0], &parents, given.as_ref());
     }
     let mut run = Run {
         arguments,
         target,
+        parents,
         given,
         tally: Tally::default(),
         written: HashSet::new(),
@@ -99,6 +104,7 @@ impl Arguments {
 struct Run<'a> {
     arguments: &'a Arguments,
     target: Target<'a>,
+    parents: Parents,
     given: Option<Password>,
     tally: Tally,
     written: HashSet<PathBuf>,
@@ -111,7 +117,7 @@ impl Run<'_> {
             let message = "this is a folder; use --recursive to extract its images";
             return Err(Error::new(ErrorKind::IsADirectory, message));
         }
-        let all = images_at(path, &mut self.tally)?;
+        let all = images_at(path, &self.parents, &mut self.tally)?;
         if all.len() > 1 && matches!(self.target, Target::File(_)) {
             let message =
                 "this is a disc of several files; name a folder with -o, ending in a slash";

@@ -6,15 +6,15 @@ use std::{
     sync::Arc,
 };
 
-use super::Tally;
+use super::{Tally, parents::Parents};
 use crate::{
     Result,
     cache::BlockCache,
     catalog::{Catalog, Directory, Item, Naming, Options, Probe, StoredFile, plain_names},
     files::Tracks,
-    format::{PartOf, Password},
+    format::{PartOf, Password, WHOLE_DISC},
     image::Image,
-    source::Links,
+    source::Folder,
 };
 
 /// An image to work on.
@@ -27,8 +27,8 @@ pub(super) struct Found {
     /// Whether it is stored as the plain bytes, under the name of a plain image.
     pub(super) is_plain: bool,
     probe: Probe,
-    /// Where the links beside it may lead.
-    links: Links,
+    /// What may be found beside it, and elsewhere.
+    folder: Folder,
 }
 
 impl Found {
@@ -40,7 +40,20 @@ impl Found {
         password: &dyn Fn() -> Result<Option<Password>>,
     ) -> Result<Image> {
         let cache = Arc::new(cache);
-        self.probe.open(&self.path, &self.links, cache, password)
+        self.probe.open(&self.path, &self.folder, cache, password)
+    }
+
+    /// Opens all of the disc of which this is a part.
+    ///
+    /// # Errors
+    /// As [`Image::open`].
+    pub(super) fn open_disc(
+        &self,
+        cache: BlockCache,
+        password: &dyn Fn() -> Result<Option<Password>>,
+    ) -> Result<Image> {
+        let cache = Arc::new(cache);
+        Image::open_among(&self.folder, &self.path, WHOLE_DISC, cache, password)
     }
 }
 
@@ -50,7 +63,7 @@ impl Found {
 ///
 /// # Errors
 /// `Io` when there is nothing at `path`.
-pub(super) fn images_at(path: &Path, tally: &mut Tally) -> Result<Vec<Found>> {
+pub(super) fn images_at(path: &Path, parents: &Parents, tally: &mut Tally) -> Result<Vec<Found>> {
     let (catalog, top) = Catalog::new(Options {
         sources: vec![path.to_path_buf()],
         naming: Naming::Strip,
@@ -58,6 +71,7 @@ pub(super) fn images_at(path: &Path, tally: &mut Tally) -> Result<Vec<Found>> {
         follow_links: false,
         // The image of a disc stands for its tracks.
         tracks: Tracks::Iso,
+        parents: parents.paths().to_vec(),
     })?;
     let mut search = Search {
         catalog,
@@ -79,6 +93,7 @@ pub(super) fn shown_as(path: &Path) -> Result<Vec<(String, u64)>> {
         images_only: false,
         follow_links: false,
         tracks: Tracks::Both,
+        parents: Vec::new(),
     })?;
     let listing = catalog.list(&top)?;
     let mut files = Vec::new();
@@ -135,7 +150,7 @@ impl Search<'_> {
                 plain: plain.join(name),
                 is_plain,
                 probe,
-                links: self.catalog.links_beside(file).clone(),
+                folder: self.catalog.folder_around(file),
             };
             match is_plain {
                 _ if file.is_one_of_several() => self.found.push(found),

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, io, path::Path, sync::Arc};
 
 use serde::Serialize;
 
-use super::{Exit, Tally, answer, arguments::InfoArguments, found::shown_as, label, log, password};
+use super::{
+    Exit, Tally, answer, arguments::InfoArguments, found::shown_as, label, log, parents::Parents,
+    password,
+};
 use crate::{
     Error, ErrorKind, Result,
     cache::BlockCache,
@@ -70,10 +73,11 @@ pub(super) fn run(arguments: &InfoArguments) -> Result<Exit> {
         return Err(Error::new(ErrorKind::Usage, message));
     }
     let given = password::given(arguments.password_file.as_deref())?;
+    let parents = arguments.parents.checked()?;
     let mut tally = Tally::default();
     let mut infos = Vec::new();
     for path in &arguments.images {
-        match look_at(path, arguments, given.as_ref(), &mut tally) {
+        match look_at(path, arguments, (&parents, given.as_ref()), &mut tally) {
             Ok(info) => infos.push(info),
             Err(err) => tally.failed(&err.in_file(path)),
         }
@@ -97,10 +101,10 @@ pub(super) fn run(arguments: &InfoArguments) -> Result<Exit> {
 fn look_at(
     path: &Path,
     arguments: &InfoArguments,
-    given: Option<&Password>,
+    (parents, given): (&Parents, Option<&Password>),
     tally: &mut Tally,
 ) -> Result<Info> {
-    let image = open(path, given)?;
+    let image = open(path, parents, given)?;
     let label = label::read(&image).unwrap_or_else(|err| {
         tally.failed(&err.in_context("cannot read the label").in_file(path));
         None
@@ -138,10 +142,12 @@ fn columns() -> usize {
     if columns == 0 { 80 } else { columns }
 }
 
-fn open(path: &Path, given: Option<&Password>) -> Result<Image> {
+fn open(path: &Path, parents: &Parents, given: Option<&Password>) -> Result<Image> {
     let password = password::ForImage::new(path, given);
     let cache = Arc::new(BlockCache::new(1 << 20));
-    Image::open(path, cache, &|| password.find())
+    Image::open_among(&parents.folder_around(path), path, 0, cache, &|| {
+        password.find()
+    })
 }
 
 impl Info {

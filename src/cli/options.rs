@@ -44,6 +44,8 @@ pub(super) struct Settings {
     pub(super) tracks: Tracks,
     pub(super) idle: Option<Duration>,
     pub(super) password_file: Option<PathBuf>,
+    /// Where the parents of CHDs may be.
+    pub(super) parents: Vec<PathBuf>,
     /// Words of mount(8) that the kernel acts on, in their order.
     pub(super) flags: Vec<String>,
     /// `rw` was the last word on writing.
@@ -78,6 +80,7 @@ impl Default for Settings {
             tracks: Tracks::default(),
             idle: None,
             password_file: None,
+            parents: Vec::new(),
             flags: Vec::new(),
             wants_writing: false,
         }
@@ -161,11 +164,11 @@ fn set(settings: &mut Settings, word: &Word, value: Option<&str>) -> Result<()> 
             return Ok(());
         }
         (Set::Switch(_), Some(_)) => format!("mount option {name} takes no value"),
-        (Set::Value(value, _), None) => {
+        (Set::Value(value, _) | Set::Each(value, _), None) => {
             format!("mount option {name} needs a value: {name}={value}")
         }
         (Set::Several(_, alone, set), None) => return take(settings, name, alone, set),
-        (Set::Value(_, set) | Set::Several(_, _, set), Some(text)) => {
+        (Set::Value(_, set) | Set::Each(_, set) | Set::Several(_, _, set), Some(text)) => {
             return take(settings, name, text, set);
         }
     };

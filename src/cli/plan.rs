@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{log::Verbosity, options::Settings, password};
+use super::{log::Verbosity, options::Settings, parents::Parents, password};
 use crate::{
     Error, ErrorKind, Result,
     cache::BlockCache,
@@ -45,6 +45,7 @@ pub(super) enum Mode {
 #[derive(Debug)]
 pub(super) struct Plan {
     sources: Vec<PathBuf>,
+    parents: Parents,
     mountpoint: PathBuf,
     shape: Shape,
     settings: Settings,
@@ -69,14 +70,19 @@ impl Plan {
         let sources: Vec<PathBuf> = sources.collect::<Result<_>>()?;
         let (mountpoint, shape) = check_mountpoint(request, &sources)?;
         for source in &sources {
-            check_apart(source, &mountpoint)?;
+            check_apart("source", source, &mountpoint)?;
+        }
+        let parents = Parents::new(&request.settings.parents)?;
+        for parent in parents.paths() {
+            check_apart("parent", parent, &mountpoint)?;
         }
         let password = match &sources[..] {
-            [image] if image.is_file() => check_image(image, password, request.mode)?,
+            [image] if image.is_file() => check_image(image, &parents, password, request.mode)?,
             _ => password,
         };
         Ok(Self {
             sources,
+            parents,
             mountpoint,
             shape,
             settings: request.settings.clone(),
@@ -91,7 +97,10 @@ impl Plan {
         let confined_to = match (settings.unconfined, settings.follow_links) {
             (true, _) => None,
             (false, true) => Some(vec!["/".into()]),
-            (false, false) => Some(self.sources.iter().map(|it| around(it)).collect()),
+            (false, false) => {
+                let read = self.sources.iter().chain(self.parents.paths());
+                Some(read.map(|it| around(it)).collect())
+            }
         };
         let session = MountOptions {
             mountpoint: self.mountpoint,
@@ -116,6 +125,7 @@ impl Plan {
             images_only: settings.images_only,
             follow_links: settings.follow_links,
             tracks: settings.tracks,
+            parents: self.parents.paths().to_vec(),
             uid: settings.uid,
             gid: settings.gid,
             umask: settings.umask,
@@ -162,7 +172,7 @@ fn check_mountpoint(request: &Request, sources: &[PathBuf]) -> Result<(PathBuf, 
             return Ok((missing, Shape::Directory));
         }
         for source in sources {
-            check_apart(source, &missing)?;
+            check_apart("source", source, &missing)?;
         }
         fs::create_dir_all(wanted).map_err(|err| unreachable(wanted, &err))?;
     }
@@ -198,19 +208,19 @@ fn unreachable(mountpoint: &Path, err: &io::Error) -> Error {
 
 /// A source that the mount covers, or that holds the mount, would be read through the mount itself: every reader
 /// would wait for its own answer.
-fn check_apart(source: &Path, mountpoint: &Path) -> Result<()> {
+fn check_apart(what: &str, source: &Path, mountpoint: &Path) -> Result<()> {
     let source = fs::canonicalize(source)
-        .map_err(|e| Error::io(e, "cannot open the source").in_file(source))?;
+        .map_err(|e| Error::io(e, format!("cannot open the {what}")).in_file(source))?;
     let source_name = source.display().to_string();
     let source_name = source_name.escape_debug();
     let message = match () {
-        () if source == mountpoint => "the mountpoint is the source itself".into(),
+        () if source == mountpoint => format!("the mountpoint is the {what} itself"),
         () if source.starts_with(mountpoint) => {
-            format!("the source {source_name} lies below the mountpoint, which would hide it")
+            format!("the {what} {source_name} lies below the mountpoint, which would hide it")
         }
         () if mountpoint.starts_with(&source) => {
             format!(
-                "the mountpoint lies inside the source {source_name}, which would contain itself"
+                "the mountpoint lies inside the {what} {source_name}, which would contain itself"
             )
         }
         () => return Ok(()),
@@ -221,7 +231,12 @@ fn check_apart(source: &Path, mountpoint: &Path) -> Result<()> {
 
 /// Looks at an only image, so that what is none is no empty mount: at its header alone where no password is needed,
 /// because the process that serves the mount opens it anyway. Returns the password to mount with.
-fn check_image(image: &Path, given: Option<Password>, mode: Mode) -> Result<Option<Password>> {
+fn check_image(
+    image: &Path,
+    parents: &Parents,
+    given: Option<Password>,
+    mode: Mode,
+) -> Result<Option<Password>> {
     let source = FileSource::open(image)?;
     let name = image.file_name().unwrap_or_default();
     let in_file = |err: Error| err.in_file(image);
@@ -238,7 +253,8 @@ fn check_image(image: &Path, given: Option<Password>, mode: Mode) -> Result<Opti
         Err(err) => return Err(in_file(err)),
     }
     let password = password::ForImage::new(image, given.as_ref());
-    Image::open(image, Arc::new(BlockCache::new(0)), &|| password.find())?;
+    let (folder, cache) = (parents.folder_around(image), Arc::new(BlockCache::new(0)));
+    Image::open_among(&folder, image, 0, cache, &|| password.find())?;
     let typed = password.into_typed();
     Ok(given.or(typed))
 }

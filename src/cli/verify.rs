@@ -1,12 +1,13 @@
 //! `verify`.
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
 use clap::Args;
 
 use super::{
     Exit, Tally, answer,
     found::{Found, images_at},
+    parents::ParentPaths,
     password,
     progress::Progress,
 };
@@ -14,7 +15,7 @@ use crate::{
     Error, ErrorKind, Result,
     cache::BlockCache,
     digest::Algorithm,
-    format::{Password, WHOLE_DISC},
+    format::Password,
     image::Image,
     verify::{Report, dat::Dat, verify},
 };
@@ -50,6 +51,8 @@ pub(in crate::cli) struct Arguments {
     /// Read the password of encrypted images from this file.
     #[arg(long, value_name = "PATH")]
     password_file: Option<PathBuf>,
+    #[command(flatten)]
+    parents: ParentPaths,
 }
 
 /// Reads each image completely and tells what it is worth.
@@ -67,9 +70,10 @@ pub(in crate::cli) fn run(arguments: &Arguments) -> Result<Exit> {
         algorithms: arguments.algorithms(),
         tally: Tally::default(),
     };
+    let parents = arguments.parents.checked()?;
     let mut answers = Vec::new();
     for path in &arguments.images {
-        let found = images_at(path, &mut run.tally).unwrap_or_else(|err| {
+        let found = images_at(path, &parents, &mut run.tally).unwrap_or_else(|err| {
             run.tally.failed(&err.in_file(path));
             Vec::new()
         });
@@ -115,9 +119,7 @@ impl Run {
         let mut report = watched(found, &image, &self.algorithms);
         let mut carried = image.details().checksums.iter();
         if carried.any(|checksum| checksum.covers == "disc") {
-            let cache = Arc::new(BlockCache::new(CACHE));
-            let find = || password.find();
-            let disc = Image::open_file(&found.path, WHOLE_DISC, cache, &find)?;
+            let disc = found.open_disc(BlockCache::new(CACHE), &|| password.find())?;
             report = report.with_disc(watched(found, &disc, &[]));
         }
         let discs = self.discs(&report);

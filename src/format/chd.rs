@@ -45,6 +45,7 @@ mod header;
 mod huffman;
 mod hunks;
 mod metadata;
+mod parents;
 mod sheets;
 #[cfg(test)]
 mod tests;

@@ -19,7 +19,7 @@ use crate::{
     catalog::{Probe, Seen, StableHash, password_files},
     format::Password,
     image::{Ahead, Image, Plain, Reader},
-    source::Links,
+    source::Folder,
 };
 
 /// An open file, shared by all who opened it in the same state.
@@ -97,14 +97,14 @@ impl Opening {
         self,
         path: &Path,
         seen: &Seen,
-        links: &Links,
+        folder: &Folder,
         options: &Options,
     ) -> Result<OpenedFile> {
         let content = match &seen.probe {
             Probe::PassThrough => Content::PassThrough(open_plain(path)?),
             probe => {
                 let password = || password_of(path, options.password.as_ref());
-                let image = probe.open(path, links, Arc::clone(&options.cache), &password)?;
+                let image = probe.open(path, folder, Arc::clone(&options.cache), &password)?;
                 Content::Image(Arc::new(image))
             }
         };

@@ -161,7 +161,7 @@ impl Filesystem {
         if let Some(old) = self.inodes.with_state(ino, |state| state.open.upgrade()) {
             self.idle.drop_file(&old);
         }
-        let links = self.catalog.links_beside(file);
-        self.with_room(|| opening().open(&file.path(), seen, links, &self.options))
+        let folder = self.catalog.folder_around(file);
+        self.with_room(|| opening().open(&file.path(), seen, &folder, &self.options))
     }
 }

@@ -25,6 +25,8 @@ pub struct Options {
     pub follow_links: bool,
     /// Which files a disc of one data track is shown as.
     pub tracks: Tracks,
+    /// Files and folders that may hold the parents of CHDs.
+    pub parents: Vec<PathBuf>,
     /// Owner of everything, where it is not the source's.
     pub uid: Option<u32>,
     /// Group of everything, where it is not the source's.

@@ -35,6 +35,7 @@ impl Links {
 pub struct Folder {
     path: PathBuf,
     links: Links,
+    elsewhere: Arc<[PathBuf]>,
 }
 
 impl Folder {
@@ -48,6 +49,16 @@ impl Folder {
         Self {
             path: path.to_path_buf(),
             links: Links::Anywhere,
+            elsewhere: Arc::new([]),
+        }
+    }
+
+    /// The files and folders to look in for what is not beside an image.
+    #[must_use]
+    pub fn with_elsewhere(self, paths: &[PathBuf]) -> Self {
+        Self {
+            elsewhere: paths.into(),
+            ..self
         }
     }
 
@@ -117,6 +128,10 @@ impl Siblings for Folder {
             .in_file(&self.path));
         }
         Ok(names)
+    }
+
+    fn elsewhere(&self) -> &[PathBuf] {
+        &self.elsewhere
     }
 }
 

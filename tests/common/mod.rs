@@ -69,6 +69,7 @@ impl Spec {
             images_only: false,
             follow_links: false,
             tracks: Tracks::Both,
+            parents: Vec::new(),
             uid: None,
             gid: None,
             umask: None,

@@ -60,6 +60,7 @@ pub(crate) fn options(sources: &[&Path]) -> Options {
         images_only: false,
         follow_links: false,
         tracks: Tracks::Both,
+        parents: Vec::new(),
         uid: None,
         gid: None,
         umask: None,

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Error, ErrorKind, Result,
-    cli::password,
+    cli::{parents::ParentPaths, password},
     codec::{Level, Method},
     convert::Settings,
     digest::Algorithm,
@@ -63,6 +63,8 @@ pub(in crate::cli) struct ConvertArguments {
     /// Read the password of encrypted sources from this file.
     #[arg(long, value_name = "PATH")]
     pub(super) password_file: Option<PathBuf>,
+    #[command(flatten)]
+    parents: ParentPaths,
     /// Print a checksum of the plain bytes.
     #[arg(long, value_name = "SUM", default_value = "none")]
     pub(super) checksum: SumName,
@@ -189,6 +191,7 @@ impl ConvertArguments {
             } else {
                 Existing::Refuse
             },
+            parents: self.parents.checked()?.paths().to_vec(),
         })
     }
 

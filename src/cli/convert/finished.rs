@@ -1,6 +1,9 @@
 //! Whether an output that is there already is what its source becomes: so that an interrupted batch goes on.
 
-use std::{num::NonZeroUsize, path::Path};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
 
 use super::plan::Job;
 use crate::{
@@ -12,14 +15,16 @@ use crate::{
 };
 
 /// How closely to look.
-pub(super) struct Check {
+pub(super) struct Check<'a> {
     /// What the output must be.
     pub(super) format_of: &'static Target,
     /// Compare every byte, with so many threads.
     pub(super) compare: Option<NonZeroUsize>,
+    /// Where the parents of CHDs may be.
+    pub(super) parents: &'a [PathBuf],
 }
 
-impl Check {
+impl Check<'_> {
     /// Looks at the output of a job.
     ///
     /// # Errors
@@ -30,9 +35,9 @@ impl Check {
         encryption: Option<&Encryption>,
         watch: &dyn Watch,
     ) -> Result<Existed> {
-        let source = convert::open(&job.source, &|| watch.password(&job.source))?;
+        let source = convert::open(&job.source, self.parents, &|| watch.password(&job.source))?;
         let password = || Ok(encryption.map(|it| Password::new(it.password.to_vec())));
-        let output = convert::open(&job.output, &password)
+        let output = convert::open(&job.output, &[], &password)
             .map_err(|err| not_ours(&job.output, &err.to_string()))?;
         let targets = output.format().targets;
         if !targets

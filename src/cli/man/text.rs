@@ -62,6 +62,8 @@ const MOUNT: &[&str] = &[
      of a split set are hidden. A damaged image is listed and cannot be opened; the log says why.",
     "On Linux 6.9 and newer, when root mounts, the kernel reads such other files by itself, as fast as where they are \
      stored. Statistics do not count that, and nothing of it is logged.",
+    "A CHD that holds the differences to another one is read with that one, its parent, which is known by its SHA-1. It \
+     is looked for in the same folder, and in what --parent names: a CHD or a folder of them.",
     "The password of an encrypted image is the text of a file of the same name with the ending .pwd beside it; \
      else the one that --password-file or PLAINISO_PASSWORD gives. For a single image, plainiso asks on the terminal.",
 ];

@@ -38,6 +38,7 @@ fn flag(word: &Word) -> Arg {
     match word.set {
         Set::Switch(_) => arg.action(ArgAction::SetTrue),
         Set::Value(value, _) => arg.value_name(value).action(ArgAction::Set),
+        Set::Each(value, _) => arg.value_name(value).action(ArgAction::Append),
         Set::Several(value, alone, _) => arg
             .value_name(value)
             .action(ArgAction::Append)

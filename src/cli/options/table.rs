@@ -21,7 +21,9 @@ pub(super) enum Set {
     Switch(fn(&mut Settings)),
     /// With the name of its value, and what sets it: the error is the rule that the value broke.
     Value(&'static str, fn(&mut Settings, &str) -> Taken),
-    /// The same, with the value that it has without one. It may be given again and again, and each counts.
+    /// The same, but it may be given again and again, and each counts.
+    Each(&'static str, fn(&mut Settings, &str) -> Taken),
+    /// The same again, with the value that it has without one.
     Several(&'static str, &'static str, fn(&mut Settings, &str) -> Taken),
 }
 
@@ -157,6 +159,15 @@ pub(in crate::cli) static WORDS: &[Word] = &[
             Ok(())
         },
     ),
+    Word {
+        name: "parent",
+        help: "Look in this CHD, or this folder, for the parents of CHDs that are not beside them. \
+               May be given several times.",
+        set: Set::Each("PATH", |s, text| {
+            s.parents.push(text.into());
+            Ok(())
+        }),
+    },
     value(
         "idle",
         "TIME",

@@ -15,7 +15,7 @@ fn every_word_of_the_contract_is_understood() {
     let settings = read_list(
         "ro,allow_other,allow_root,default_permissions,auto_unmount,uid=1000,gid=100,umask=027,fsname=x,nonempty,\
          cache=1g,threads=3,readahead=512k,direct_io,direct_io=*.bin,images_only,name=append,tracks=iso,follow_links,\
-         password-file=/p,mkdir,idle=10m,unconfined",
+         password-file=/p,parent=/a,parent=/b\\,c,mkdir,idle=10m,unconfined",
     )
     .unwrap();
     let expected = Settings {
@@ -42,6 +42,7 @@ fn every_word_of_the_contract_is_understood() {
         tracks: Tracks::Iso,
         idle: Some(Duration::from_secs(600)),
         password_file: Some("/p".into()),
+        parents: ["/a", "/b,c"].map(PathBuf::from).into(),
         flags: Vec::new(),
         wants_writing: false,
     };
@@ -82,9 +83,26 @@ fn the_last_of_several_lists_wins_and_a_flag_wins_over_it() {
 fn an_option_of_several_values_may_be_a_flag_with_one_or_none() {
     use clap::{Args, FromArgMatches};
     let command = OptionFlags::augment_args(clap::Command::new("mount"));
-    let line = ["mount", "--direct_io", "--cache=3", "--direct_io=a b"];
+    let line = [
+        "mount",
+        "--direct_io",
+        "--cache=3",
+        "--direct_io=a b",
+        "--parent",
+        "a",
+        "--parent=b",
+    ];
     let flags = OptionFlags::from_arg_matches(&command.get_matches_from(line)).unwrap();
-    assert_eq!(flags.words(), ["cache=3", "direct_io=*", "direct_io=a b"]);
+    assert_eq!(
+        flags.words(),
+        [
+            "cache=3",
+            "direct_io=*",
+            "direct_io=a b",
+            "parent=a",
+            "parent=b"
+        ]
+    );
 }
 
 #[test]
@@ -153,6 +171,7 @@ fn rejects_values_that_break_their_rule() {
         ),
         ("ro=1", "mount option ro takes no value"),
         ("cache", "mount option cache needs a value: cache=SIZE"),
+        ("parent", "mount option parent needs a value: parent=PATH"),
     ] {
         assert_eq!(rejection(list), rule);
     }

@@ -1,12 +1,13 @@
 //! One file with its map, and the files that hold what it does not.
 
-use std::{cell::RefCell, ffi::OsStr, sync::Arc};
+use std::{cell::RefCell, sync::Arc};
 
 use super::{
     codecs::{FRAME, Method, with_buffer},
     crc16,
-    header::{Header, SIGNATURE, Sha1, hex},
+    header::Header,
     hunks::{Hunk, Hunks, Sum},
+    parents,
 };
 use crate::{
     Error, ErrorKind, Result,
@@ -45,7 +46,10 @@ impl Disk {
                 ));
             }
             Some(sha1) => {
-                let source = find(siblings, &sha1)?;
+                let source = parents::find(siblings, &sha1).map_err(|err| match depth {
+                    0 => err,
+                    _ => err.in_context("parent"),
+                })?;
                 Some(Box::new(Self::open_child(source, siblings, depth + 1)?))
             }
         };
@@ -213,33 +217,4 @@ fn check_methods(header: &Header) -> Result<()> {
         ))),
         _ => Ok(()),
     }
-}
-
-/// The file beside that has a SHA-1, which its name does not tell.
-fn find(siblings: &dyn Siblings, sha1: &Sha1) -> Result<Arc<dyn Source>> {
-    let mut names = siblings.names()?;
-    names.retain(|name| is_chd(name));
-    names.sort_unstable();
-    for name in names {
-        let Ok(Some(source)) = siblings.find(&name) else {
-            continue;
-        };
-        let mut start = [0; 8];
-        let is_chd = source.read_exact_at(&mut start, 0).is_ok() && start == *SIGNATURE;
-        if is_chd && Header::read(source.as_ref()).is_ok_and(|header| header.sha1 == *sha1) {
-            return Ok(source);
-        }
-    }
-    let hex = hex(sha1);
-    Err(Error::new(
-        ErrorKind::MissingPart,
-        format!(
-            "it needs its parent, and no .chd beside it has the SHA-1 {hex}: put it there, or a link to it"
-        ),
-    ))
-}
-
-fn is_chd(name: &OsStr) -> bool {
-    let extension = name.as_encoded_bytes().rsplit(|&byte| byte == b'.').next();
-    extension.is_some_and(|extension| extension.eq_ignore_ascii_case(b"chd"))
 }

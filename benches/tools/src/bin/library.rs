@@ -109,6 +109,7 @@ fn filesystem(image: &Path) -> Result<Filesystem> {
         images_only: false,
         follow_links: false,
         tracks: Tracks::Both,
+        parents: Vec::new(),
         uid: None,
         gid: None,
         umask: None,
