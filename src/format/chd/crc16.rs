@@ -1,10 +1,13 @@
 //! CRC-16 with the polynomial 0x1021, highest bit first, from 0xffff: what version 5 has for each hunk and the map.
 
 /// `TABLES[n][b]`: the checksum of byte `b` with `n` zero bytes behind it.
-const TABLES: [[u16; 256]; 8] = tables();
+const TABLES: [[u16; 256]; STEP] = tables();
 
-const fn tables() -> [[u16; 256]; 8] {
-    let mut tables = [[0; 256]; 8];
+/// Bytes that are taken at once: as many as an entry of a map has, of which there are millions.
+const STEP: usize = 12;
+
+const fn tables() -> [[u16; 256]; STEP] {
+    let mut tables = [[0; 256]; STEP];
     let mut byte: u16 = 0;
     while byte < 256 {
         let mut crc = byte << 8;
@@ -17,7 +20,7 @@ const fn tables() -> [[u16; 256]; 8] {
         byte += 1;
     }
     let mut behind = 1;
-    while behind < 8 {
+    while behind < STEP {
         let mut byte = 0;
         while byte < 256 {
             let crc: u16 = tables[behind - 1][byte];
@@ -32,20 +35,19 @@ const fn tables() -> [[u16; 256]; 8] {
 /// The start of a sum.
 pub(super) const START: u16 = 0xffff;
 
-/// Continues a sum. Eight bytes a step: maps have millions of entries.
+/// Continues a sum.
 pub(super) fn continued(mut crc: u16, bytes: &[u8]) -> u16 {
-    let eights = bytes.chunks_exact(8);
-    let rest = eights.remainder();
-    for eight in eights {
+    let steps = bytes.chunks_exact(STEP);
+    let rest = steps.remainder();
+    for step in steps {
+        let (first, others) = step.split_at(2);
+        // Only the first two wait for the step before.
+        let behind = others.iter().zip(TABLES[..STEP - 2].iter().rev());
+        let behind = behind.fold(0, |sum, (byte, table)| sum ^ table[usize::from(*byte)]);
         let [high, low] = crc.to_be_bytes();
-        crc = TABLES[7][usize::from(eight[0] ^ high)]
-            ^ TABLES[6][usize::from(eight[1] ^ low)]
-            ^ TABLES[5][usize::from(eight[2])]
-            ^ TABLES[4][usize::from(eight[3])]
-            ^ TABLES[3][usize::from(eight[4])]
-            ^ TABLES[2][usize::from(eight[5])]
-            ^ TABLES[1][usize::from(eight[6])]
-            ^ TABLES[0][usize::from(eight[7])];
+        crc = TABLES[STEP - 1][usize::from(first[0] ^ high)]
+            ^ TABLES[STEP - 2][usize::from(first[1] ^ low)]
+            ^ behind;
     }
     for byte in rest {
         let [high, _] = crc.to_be_bytes();
