@@ -261,3 +261,17 @@ pub(crate) fn succeed(command: &mut Command) -> Output {
     );
     output
 }
+
+/// False, with a line that says so, where `chdman` is not installed.
+pub(crate) fn chdman_is_there() -> bool {
+    let is_there = Command::new("chdman").output().is_ok();
+    if !is_there {
+        eprintln!("left out: chdman is not installed");
+    }
+    is_there
+}
+
+/// Runs `chdman`, which must succeed.
+pub(crate) fn chdman(arguments: &[&std::ffi::OsStr]) {
+    succeed(Command::new("chdman").args(arguments));
+}
