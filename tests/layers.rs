@@ -215,12 +215,18 @@ fn source_files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-#[test]
-fn every_import_points_down() {
+/// The folder, and all files in it.
+fn all_source_files() -> (PathBuf, Vec<PathBuf>) {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     source_files(&src, &mut files);
     assert!(files.len() > 10, "src/ was not found");
+    (src, files)
+}
+
+#[test]
+fn every_import_points_down() {
+    let (src, files) = all_source_files();
     let mut found = Vec::new();
     for path in files {
         let file = path.strip_prefix(&src).unwrap().to_str().unwrap();
@@ -232,9 +238,7 @@ fn every_import_points_down() {
 
 #[test]
 fn unsafe_code_is_allowed_in_one_file() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    source_files(&src, &mut files);
+    let (src, mut files) = all_source_files();
     files.retain(|path| {
         fs::read_to_string(path)
             .unwrap()

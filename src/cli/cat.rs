@@ -4,7 +4,6 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use clap::Args;
@@ -19,7 +18,6 @@ use crate::{
     cache::BlockCache,
     extract::{self, Stop},
     format::Password,
-    image::Image,
 };
 
 /// What `cat` is asked for.
@@ -54,10 +52,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
 pub(super) fn to_stdout(path: &Path, parents: &Parents, given: Option<&Password>) -> Result<Exit> {
     let password = password::ForImage::new(path, given);
     // Whole blocks are decoded straight to where they are wanted.
-    let cache = Arc::new(BlockCache::new(0));
-    let image = Image::open_among(&parents.folder_around(path), path, 0, cache, &|| {
-        password.find()
-    })?;
+    let image = parents.open(path, BlockCache::new(0), &|| password.find())?;
     // Std's own stdout looks for line ends in all that it writes.
     let stdout = rustix::stdio::stdout()
         .try_clone_to_owned()

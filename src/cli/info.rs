@@ -1,6 +1,6 @@
 //! `info`.
 
-use std::{collections::BTreeMap, io, path::Path, sync::Arc};
+use std::{collections::BTreeMap, io, path::Path};
 
 use serde::Serialize;
 
@@ -144,10 +144,7 @@ fn columns() -> usize {
 
 fn open(path: &Path, parents: &Parents, given: Option<&Password>) -> Result<Image> {
     let password = password::ForImage::new(path, given);
-    let cache = Arc::new(BlockCache::new(1 << 20));
-    Image::open_among(&parents.folder_around(path), path, 0, cache, &|| {
-        password.find()
-    })
+    parents.open(path, BlockCache::new(1 << 20), &|| password.find())
 }
 
 impl Info {

@@ -1,13 +1,14 @@
 //! Where the parents of CHDs may be that do not stand beside them.
 
 use std::{
-    fs,
-    path::{self, Path, PathBuf},
+    path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use clap::Args;
 
-use crate::{Error, ErrorKind, Result, source::Folder};
+use super::plan::check_readable;
+use crate::{Result, cache::BlockCache, format::Password, image::Image, source::Folder};
 
 /// The option of the commands that open images.
 #[derive(Args, Clone, Debug)]
@@ -34,9 +35,9 @@ impl Parents {
     /// Makes the paths absolute.
     ///
     /// # Errors
-    /// `Io` for one that is not there or cannot be read, `Usage` for what is neither a file nor a folder.
+    /// Those of [`check_readable`].
     pub(super) fn new(paths: &[PathBuf]) -> Result<Self> {
-        let paths = paths.iter().map(|path| check(path));
+        let paths = paths.iter().map(|path| check_readable("parent", path));
         paths.collect::<Result<_>>().map(Self)
     }
 
@@ -44,22 +45,17 @@ impl Parents {
         &self.0
     }
 
-    /// What may be found beside an image, and there.
-    pub(super) fn folder_around(&self, image: &Path) -> Folder {
-        Folder::of(image).with_elsewhere(&self.0)
+    /// Opens an image whose parent may be beside it, or there.
+    ///
+    /// # Errors
+    /// Those of [`Image::open`].
+    pub(super) fn open(
+        &self,
+        image: &Path,
+        cache: BlockCache,
+        password: &dyn Fn() -> Result<Option<Password>>,
+    ) -> Result<Image> {
+        let folder = Folder::of(image).with_elsewhere(&self.0);
+        Image::open_among(&folder, image, 0, Arc::new(cache), password)
     }
-}
-
-fn check(parent: &Path) -> Result<PathBuf> {
-    let cannot = |e| Error::io(e, "cannot open the parent").in_file(parent);
-    let metadata = fs::metadata(parent).map_err(cannot)?;
-    if metadata.is_dir() {
-        fs::read_dir(parent).map_err(cannot)?;
-    } else if metadata.is_file() {
-        fs::File::open(parent).map_err(cannot)?;
-    } else {
-        let message = "the parent is neither a file nor a folder";
-        return Err(Error::new(ErrorKind::Usage, message).in_file(parent));
-    }
-    path::absolute(parent).map_err(cannot)
 }

@@ -13,7 +13,6 @@ use crate::{
     format::{self, PartOf, Password},
     fs as filesystem,
     fuse::session::{MountOptions, clear_dead_mount},
-    image::Image,
     source::FileSource,
     unfold,
 };
@@ -66,16 +65,20 @@ impl Plan {
     /// # Errors
     /// `Io` for a source that is not there, what opening says of an only image, `Mountpoint` for the rest.
     pub(super) fn new(request: &Request, password: Option<Password>) -> Result<Self> {
-        let sources = request.sources.iter().map(|source| check_source(source));
+        let sources = request
+            .sources
+            .iter()
+            .map(|it| check_readable("source", it));
         let sources: Vec<PathBuf> = sources.collect::<Result<_>>()?;
-        let (mountpoint, shape) = check_mountpoint(request, &sources)?;
-        for source in &sources {
-            check_apart("source", source, &mountpoint)?;
-        }
         let parents = Parents::new(&request.settings.parents)?;
-        for parent in parents.paths() {
-            check_apart("parent", parent, &mountpoint)?;
-        }
+        let is_apart = |mountpoint: &Path| {
+            let mut sources = sources.iter();
+            sources.try_for_each(|source| check_apart("source", source, mountpoint))?;
+            let mut parents = parents.paths().iter();
+            parents.try_for_each(|parent| check_apart("parent", parent, mountpoint))
+        };
+        let (mountpoint, shape) = check_mountpoint(request, &sources, &is_apart)?;
+        is_apart(&mountpoint)?;
         let password = match &sources[..] {
             [image] if image.is_file() => check_image(image, &parents, password, request.mode)?,
             _ => password,
@@ -144,23 +147,31 @@ fn around(source: &Path) -> PathBuf {
         .map_or_else(|| real.clone(), Path::to_path_buf)
 }
 
-/// An absolute path of a source that is there and can be read.
-fn check_source(source: &Path) -> Result<PathBuf> {
-    let cannot = |e| Error::io(e, "cannot open the source").in_file(source);
-    let metadata = fs::metadata(source).map_err(cannot)?;
+/// An absolute path of a file or folder that is there and can be read. `what` names it in messages.
+///
+/// # Errors
+/// `Io` when it is not there or cannot be read, `Usage` when it is neither.
+pub(super) fn check_readable(what: &str, path: &Path) -> Result<PathBuf> {
+    let cannot = |e| Error::io(e, format!("cannot open the {what}")).in_file(path);
+    let metadata = fs::metadata(path).map_err(cannot)?;
     if metadata.is_dir() {
-        fs::read_dir(source).map_err(cannot)?;
+        fs::read_dir(path).map_err(cannot)?;
     } else if metadata.is_file() {
-        fs::File::open(source).map_err(cannot)?;
+        fs::File::open(path).map_err(cannot)?;
     } else {
-        let message = "the source is neither a file nor a folder";
-        return Err(Error::new(ErrorKind::Usage, message).in_file(source));
+        let message = format!("the {what} is neither a file nor a folder");
+        return Err(Error::new(ErrorKind::Usage, message).in_file(path));
     }
-    path::absolute(source).map_err(cannot)
+    path::absolute(path).map_err(cannot)
 }
 
-/// The mountpoint without links, and whether it is a directory or a file.
-fn check_mountpoint(request: &Request, sources: &[PathBuf]) -> Result<(PathBuf, Shape)> {
+/// The mountpoint without links, and whether it is a directory or a file. One that is to be made is made where
+/// `is_apart` allows it.
+fn check_mountpoint(
+    request: &Request,
+    sources: &[PathBuf],
+    is_apart: &dyn Fn(&Path) -> Result<()>,
+) -> Result<(PathBuf, Shape)> {
     let wanted = &request.mountpoint;
     if request.mode != Mode::Fake {
         clear_dead_mount(wanted)?;
@@ -171,9 +182,7 @@ fn check_mountpoint(request: &Request, sources: &[PathBuf]) -> Result<(PathBuf, 
         if request.mode == Mode::Fake {
             return Ok((missing, Shape::Directory));
         }
-        for source in sources {
-            check_apart("source", source, &missing)?;
-        }
+        is_apart(&missing)?;
         fs::create_dir_all(wanted).map_err(|err| unreachable(wanted, &err))?;
     }
     let metadata = fs::metadata(wanted).map_err(|err| unreachable(wanted, &err))?;
@@ -253,8 +262,7 @@ fn check_image(
         Err(err) => return Err(in_file(err)),
     }
     let password = password::ForImage::new(image, given.as_ref());
-    let (folder, cache) = (parents.folder_around(image), Arc::new(BlockCache::new(0)));
-    Image::open_among(&folder, image, 0, cache, &|| password.find())?;
+    parents.open(image, BlockCache::new(0), &|| password.find())?;
     let typed = password.into_typed();
     Ok(given.or(typed))
 }

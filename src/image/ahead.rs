@@ -144,8 +144,7 @@ impl Reader {
 
     /// `None` for a request that is best answered directly.
     fn plan(&self, range: Range<u64>) -> Option<Work> {
-        let pieces = self.image.pieces();
-        let asked = pieces.block_at(range.start)..pieces.block_at(range.end - 1) + 1;
+        let (pieces, asked) = (self.image.pieces(), self.pieces_of(&range));
         let share = self.image.cache.room() as u64 / SHARE / self.piece_size;
         let share = share / self.ahead.readers.load(Ordering::Relaxed).max(1);
         let horizon = asked.end + self.lead.min(share);
@@ -166,16 +165,20 @@ impl Reader {
         })
     }
 
+    /// The pieces that a range which is not empty lies in.
+    fn pieces_of(&self, range: &Range<u64>) -> Range<u64> {
+        let pieces = self.image.pieces();
+        pieces.block_at(range.start)..pieces.block_at(range.end - 1) + 1
+    }
+
     /// Reads what belongs to no stream. Large blocks go through the cache even when all of one is wanted: another
     /// reader's stream may be about to come by.
     fn read_directly<'o>(&self, out: &'o mut [u8], range: Range<u64>) -> Result<Plain<'o>> {
         if !self.image.has_blocks_as_pieces() {
             return self.image.view(out, range.start);
         }
-        let blocks = self.image.geometry();
-        let asked = blocks.block_at(range.start)..blocks.block_at(range.end - 1) + 1;
         let len = to_usize(range.end - range.start);
-        let in_one = self.read_pieces(&asked, out, range)?;
+        let in_one = self.read_pieces(&self.pieces_of(&range), out, range)?;
         Ok(in_one.unwrap_or(Plain::Own(&out[..len])))
     }
 

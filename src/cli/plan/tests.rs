@@ -119,6 +119,18 @@ fn refuses_a_mount_over_or_inside_its_source() {
 }
 
 #[test]
+fn makes_no_mountpoint_inside_what_the_option_parent_names() {
+    let (dir, library, _mountpoint, _image) = folder();
+    let parents = dir.path().join("parents");
+    fs::create_dir(&parents).unwrap();
+    let options = format!("mkdir,parent={}", parents.display());
+    let (kind, message) = refusal(&[&library], &parents.join("mnt"), &options);
+    assert_eq!(kind, ErrorKind::Mountpoint);
+    assert!(message.contains("lies inside the parent"), "{message}");
+    assert!(!parents.join("mnt").exists());
+}
+
+#[test]
 fn a_damaged_image_is_refused_alone_and_not_among_others() {
     let (_dir, library, mountpoint, image) = folder();
     fs::write(&image, "no image at all").unwrap();

@@ -62,7 +62,7 @@ fn at(path: &Path, sha1: &Sha1) -> std::result::Result<Arc<dyn Source>, String> 
 
 fn header_of(source: &dyn Source) -> Result<Header> {
     let mut start = [0; 8];
-    if source.len() < 8 || source.read_exact_at(&mut start, 0).is_err() || start != *SIGNATURE {
+    if source.read_exact_at(&mut start, 0).is_err() || start != *SIGNATURE {
         return Err(Error::new(ErrorKind::UnknownFormat, "this is no CHD"));
     }
     Header::read(source)
