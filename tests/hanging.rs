@@ -13,7 +13,7 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, MutexGuard, mpsc},
     thread,
-    time::{Duration, UNIX_EPOCH},
+    time::{Duration, Instant, UNIX_EPOCH},
 };
 
 use common::{eventually, fuse_is_there, is_mounted};
@@ -45,7 +45,10 @@ struct Slow {
 
 impl Slow {
     fn attributes(&self, ino: u64) -> FileAttr {
-        let is_folder = ino == 1;
+        let (kind, perm) = match ino {
+            1 => (FileType::Directory, 0o755),
+            _ => (FileType::RegularFile, 0o644),
+        };
         FileAttr {
             ino: INodeNo(ino),
             size: self.stored.len() as u64,
@@ -54,12 +57,8 @@ impl Slow {
             mtime: UNIX_EPOCH,
             ctime: UNIX_EPOCH,
             crtime: UNIX_EPOCH,
-            kind: if is_folder {
-                FileType::Directory
-            } else {
-                FileType::RegularFile
-            },
-            perm: if is_folder { 0o755 } else { 0o644 },
+            kind,
+            perm,
             nlink: 1,
             uid: 0,
             gid: 0,
@@ -102,8 +101,8 @@ impl fuser::Filesystem for Slow {
         reply: ReplyData,
     ) {
         let from = usize::try_from(at).unwrap().min(self.stored.len());
-        let bytes = &self.stored[from..];
-        let bytes = &bytes[..bytes.len().min(size as usize)];
+        let end = self.stored.len().min(from + size as usize);
+        let bytes = &self.stored[from..end];
         let mut gate = self.gate.lock().unwrap();
         if gate.is_closed {
             gate.waiting.push((reply, bytes.to_vec()));
@@ -121,8 +120,7 @@ impl fuser::Filesystem for Slow {
         mut reply: ReplyDirectory,
     ) {
         for ino in 2 + from..2 + SLOW as u64 {
-            let name = name_of(ino);
-            if reply.add(INodeNo(ino), ino - 1, FileType::RegularFile, &name) {
+            if reply.add(INodeNo(ino), ino - 1, FileType::RegularFile, name_of(ino)) {
                 break;
             }
         }
@@ -192,13 +190,11 @@ impl Drop for Library {
         self.open();
         // Servers above it may not have ended yet, so it is only detached, and ends with them.
         let at = self.place.path().join("slow");
-        let ways = [("umount", "-l"), ("fusermount3", "-uz")];
         let detach = |(program, flag)| {
-            let mut command = Command::new(program);
-            let output = command.arg(flag).arg(&at).output();
+            let output = Command::new(program).arg(flag).arg(&at).output();
             output.is_ok_and(|output| output.status.success())
         };
-        let _ = ways.into_iter().any(detach);
+        let _ = detach(("umount", "-l")) || detach(("fusermount3", "-uz"));
         drop(self.slow.take());
     }
 }
@@ -240,12 +236,14 @@ impl Drop for Reader {
     }
 }
 
-/// Does work that must not hang, in a time that is long for every machine.
+/// A time that is long for every machine.
+const LONG: Duration = Duration::from_secs(60);
+
+/// Does work that must not hang.
 fn without_hanging<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, result) = mpsc::channel();
     thread::spawn(move || done.send(work()));
-    let limit = Duration::from_secs(60);
-    result.recv_timeout(limit).expect("it hangs, or failed")
+    result.recv_timeout(LONG).expect("it hangs, or failed")
 }
 
 #[test]
@@ -256,7 +254,7 @@ fn a_source_that_hangs_keeps_only_its_own_readers_waiting() {
     let library = Library::new();
     let mount = Mount::with(library.place.path(), &["-o", "threads=1"]);
     let slow = |number: usize| mount.path().join(format!("slow/{number}.iso"));
-    let mut readers: Vec<_> = (0..SLOW).map(|number| Reader::of(&slow(number))).collect();
+    let mut readers: Vec<_> = (0..SLOW).map(|it| Reader::of(&slow(it))).collect();
     library.close();
     readers.iter_mut().for_each(Reader::go);
     eventually("as many readers hang as may", || {
@@ -328,4 +326,75 @@ fn a_mount_over_a_source_that_hangs_can_be_taken_away() {
     });
     library.open();
     assert!(reader.bytes() == library.plain);
+}
+
+/// A server whose only reader waits for a source that hangs.
+struct Server {
+    process: Child,
+    reader: Reader,
+    at: tempfile::TempDir,
+}
+
+impl Server {
+    fn with_a_reader_that_hangs(library: &Library) -> Self {
+        let at = tempfile::tempdir().unwrap();
+        let mut mount = Command::new(PLAINISO);
+        let mount = mount.args(["mount", "-f"]).arg(library.place.path());
+        let process = mount.arg(at.path()).spawn().unwrap();
+        eventually("it is mounted", || is_mounted(at.path()));
+        let mut reader = Reader::of(&at.path().join("slow/0.iso"));
+        library.close();
+        reader.go();
+        eventually("it hangs", || library.gate().waiting.len() == 1);
+        Self {
+            process,
+            reader,
+            at,
+        }
+    }
+
+    /// Whether only what hangs is left: a request in another server's hands outlives the one who asked.
+    fn has_ended(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
+        stat.rsplit_once(')').unwrap().1.starts_with(" Z")
+    }
+
+    fn ends_while_it_hangs(mut self, library: &Library) -> Reader {
+        let limit = Instant::now() + LONG;
+        while !self.has_ended() {
+            assert!(Instant::now() < limit, "it does not end");
+            thread::sleep(Duration::from_millis(20));
+        }
+        assert!(!is_mounted(self.at.path()));
+        assert_eq!(library.gate().waiting.len(), 1);
+        library.open();
+        assert!(self.process.wait().unwrap().success());
+        self.reader
+    }
+}
+
+#[test]
+fn a_server_ends_with_its_mount_though_a_request_hangs() {
+    if !fuse_is_there() {
+        return;
+    }
+    let library = Library::new();
+    let mut server = Server::with_a_reader_that_hangs(&library);
+    server.reader.signal(Signal::KILL);
+    server.reader.0.wait().unwrap();
+    library::succeed(Command::new(PLAINISO).arg("umount").arg(server.at.path()));
+    server.ends_while_it_hangs(&library);
+}
+
+#[test]
+fn a_signal_ends_a_server_though_a_request_hangs() {
+    if !fuse_is_there() {
+        return;
+    }
+    let library = Library::new();
+    let server = Server::with_a_reader_that_hangs(&library);
+    kill_process(Pid::from_child(&server.process), Signal::TERM).unwrap();
+    let reader = server.ends_while_it_hangs(&library);
+    // What it had not read is lost to it.
+    assert!(reader.bytes().len() < library.plain.len());
 }

@@ -16,7 +16,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::{io::Errno, mount::MountFlags};
+use rustix::{
+    event::{self, PollFd, PollFlags, Timespec},
+    io::Errno,
+    mount::MountFlags,
+};
 
 pub(super) use self::{
     confine::confine,
@@ -36,6 +40,7 @@ pub(super) struct Mount {
     path: PathBuf,
     /// As the table of mounts has it; `None` where there is no /proc to look it up.
     device: Option<String>,
+    connection: OwnedFd,
     /// Nothing is left to unmount.
     is_over: bool,
     /// Dropped after the unmounting above it.
@@ -62,13 +67,23 @@ impl Mount {
             Err(err) => return Err(mount_refused(err)),
         };
         let line = mounted_at(&path).unwrap_or_default();
+        let again = connection.try_clone();
         let mount = Self {
             path,
             device: line.map(|line| line.device),
+            connection: again.map_err(|err| Error::io(err, "cannot be held"))?,
             is_over: false,
             _guardian: guardian,
         };
         Ok((connection, mount))
+    }
+
+    /// Whether the kernel has ended the connection: it is unmounted, and nobody uses it any more, or it was aborted.
+    pub(super) fn has_ended(&self) -> bool {
+        let mut connection = [PollFd::new(&self.connection, PollFlags::empty())];
+        let at_once = Timespec::default();
+        let looked = event::poll(&mut connection, Some(&at_once));
+        looked.is_ok() && connection[0].revents().contains(PollFlags::ERR)
     }
 
     /// Unmounts, unless somebody did already or mounted something else on top.

@@ -42,6 +42,12 @@ impl Mount {
         drop(self);
     }
 
+    /// Whether it is gone. The library tells that only to those who take requests.
+    #[allow(clippy::unused_self)]
+    pub(super) fn has_ended(&self) -> bool {
+        false
+    }
+
     /// Unmounts.
     pub(super) fn unmount(&self, how: Unmount) -> Result<()> {
         unmount(&self.path, how)

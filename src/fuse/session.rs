@@ -37,8 +37,13 @@ use crate::{
     fs::{Filesystem, Kind, ROOT},
 };
 
-/// How long a request that is being answered may take after a signal to stop. Then its reader gets ENOTCONN.
+/// How long a request that is being answered may take after a signal to stop, or when the mount is gone. A reader that
+/// is there still gets ENOTCONN then.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// So often is looked whether the mount is gone. Whoever takes requests is told so at once, but all of them may be
+/// waiting for sources.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// A mounted filesystem. Dropping it unmounts.
 pub struct Session {
@@ -102,6 +107,9 @@ impl Session {
     /// get ENOTCONN when the process ends. A second signal does not wait. SIGHUP lets the filesystem look at its
     /// folders again, SIGUSR1 logs its statistics.
     ///
+    /// When others have unmounted it, and nobody holds a file of it any more, requests that their readers have given
+    /// up may still wait for sources that hang. They have as long.
+    ///
     /// # Errors
     /// `Io` when the connection to the kernel breaks.
     pub fn run(self) -> Result<()> {
@@ -157,8 +165,8 @@ fn wait(
     let mut deadline: Option<Instant> = None;
     loop {
         let next_look = deadline.or(unused.as_ref().map(Unused::next_look));
-        let patience = next_look.map_or(Duration::MAX, |then| {
-            then.saturating_duration_since(Instant::now())
+        let patience = next_look.map_or(LOOK, |then| {
+            LOOK.min(then.saturating_duration_since(Instant::now()))
         });
         match news.recv_timeout(patience) {
             Ok(News::Signal(SIGHUP)) => filesystem.rescan(),
@@ -169,12 +177,16 @@ fn wait(
             }
             Ok(News::Ended(end)) => return ended(end),
             Err(RecvTimeoutError::Timeout) if deadline.is_none() => {
-                if let Some(unused) = &mut unused {
+                if mount.has_ended() {
+                    deadline = Some(Instant::now() + GRACE);
+                } else if let Some(unused) = &mut unused {
                     unused.look(filesystem, mount);
                 }
             }
             Ok(News::Signal(_)) | Err(_) => {
-                log::info!("the mount is detached and has users still; they lose it");
+                log::info!(
+                    "requests are left unanswered: their sources hang, or the mount was in use"
+                );
                 return Ok(());
             }
         }
