@@ -17,13 +17,13 @@ pub(super) fn limit() {
 /// Other allocators give back large pieces.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod glibc {
-    /// From the first size on, a piece is taken from the system by itself: the memory of decoded blocks of that size
-    /// is used again (`cache/buffer.rs`), and the other pieces are tables of decoders, beside whose work the system's
-    /// costs little. So many bytes as the second says may be left at the end of a heap. And so many heaps there are:
-    /// threads that have their own cannot fill each other's holes.
+    /// From the first size on, a piece is taken from the system by itself, and so many bytes as the second says may be
+    /// left at the end of a heap. Beneath are the tables of bzip2 for blocks of up to 250 KiB: fresh memory for each
+    /// block costs a sixth of the decoding. And so many heaps there are: threads that have their own cannot fill each
+    /// other's holes.
     const LIMITS: [(libc::c_int, libc::c_int); 3] = [
-        (libc::M_MMAP_THRESHOLD, 32 << 10),
-        (libc::M_TRIM_THRESHOLD, 64 << 10),
+        (libc::M_MMAP_THRESHOLD, 1 << 20),
+        (libc::M_TRIM_THRESHOLD, 1 << 20),
         (libc::M_ARENA_MAX, 2),
     ];
 
