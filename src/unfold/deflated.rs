@@ -3,7 +3,8 @@
 use std::{
     cell::RefCell,
     mem,
-    sync::{Arc, Mutex, PoisonError},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError, Weak},
     thread,
 };
 
@@ -53,6 +54,8 @@ pub struct Deflated {
     size: u64,
     spacing: u64,
     shared: Arc<Shared>,
+    /// Where its index is kept.
+    folder: Option<PathBuf>,
     /// Set when the builder is at work, or nothing is left to build.
     started: Mutex<bool>,
 }
@@ -93,11 +96,11 @@ impl Stream {
     /// Its number of plain bytes, if an index of it was kept.
     #[must_use]
     pub fn kept_size(&self, source: &dyn Source) -> Option<u64> {
-        kept::size(&self.key(source)?)
+        kept::size(&self.key(source, kept::folder()?)?)
     }
 
-    fn key(&self, source: &dyn Source) -> Option<Key> {
-        Key::of(source, self.at, self.end)
+    fn key(&self, source: &dyn Source, folder: PathBuf) -> Option<Key> {
+        Key::in_folder(source, self.at, self.end, folder)
     }
 }
 
@@ -111,8 +114,16 @@ impl Deflated {
             size,
             spacing: if size > LARGE { WIDE_SPACING } else { SPACING },
             shared: Arc::default(),
+            folder: kept::folder(),
             started: Mutex::default(),
         }
+    }
+
+    /// As [`Deflated::new`], with an index that is kept in a folder of its own.
+    #[cfg(test)]
+    pub(super) fn keeping_in(mut self, folder: &std::path::Path) -> Self {
+        self.folder = Some(folder.into());
+        self
     }
 
     /// Plain bytes that are decoded at once: reads that begin at their multiples cost nothing more.
@@ -142,12 +153,13 @@ impl Deflated {
     }
 
     /// Takes up a kept index, or begins to build one.
-    fn start(&self) -> Result<()> {
+    pub(super) fn start(&self) -> Result<()> {
         let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
         if *started {
             return Ok(());
         }
-        let key = self.stream.key(self.source.as_ref());
+        let folder = self.folder.clone();
+        let key = folder.and_then(|folder| self.stream.key(self.source.as_ref(), folder));
         let kept = key.as_ref().and_then(kept::load);
         if let Some(kept) = kept.filter(|kept| kept.spacing == self.spacing) {
             self.take_up(kept);
@@ -233,9 +245,20 @@ impl Source for Deflated {
     }
 }
 
+/// The one whose index is finished though nobody reads it any more.
+static LEFT: Mutex<Weak<Shared>> = Mutex::new(Weak::new());
+
 impl Drop for Deflated {
+    /// What only looks at an image for a moment shall leave an index to the next one. But whoever looks at each of a
+    /// thousand images must not leave a thousand builders.
     fn drop(&mut self) {
-        self.shared.progress.stop();
+        let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
+        let keeps = self.folder.is_some() && kept::is_worth(self.size);
+        if keeps && left.strong_count() == 0 {
+            *left = Arc::downgrade(&self.shared);
+        } else {
+            self.shared.progress.stop();
+        }
     }
 }
 

@@ -163,9 +163,14 @@ pub(super) fn load(key: &Key) -> Option<Kept> {
     })
 }
 
+/// Whether an index of an image of so many plain bytes is kept.
+pub(super) fn is_worth(size: u64) -> bool {
+    size >= SMALLEST
+}
+
 /// Keeps an index. What stands against it is nobody's business: it is built again the next time.
 pub(super) fn save(key: &Key, size: u64, spacing: u64, accesses: &[Access]) {
-    if size >= SMALLEST {
+    if is_worth(size) {
         if let Err(err) = write(key, size, spacing, accesses) {
             log::debug!("{}: the index is not kept: {err}", key.folder.display());
         }

@@ -1,6 +1,13 @@
 //! Streams that other encoders made, read in any order, whole and damaged.
 
-use std::{io::Write, sync::Arc};
+use std::{
+    io::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
+};
 
 use flate2::{Compression, GzBuilder, write::GzEncoder};
 use proptest::prelude::*;
@@ -228,6 +235,60 @@ fn an_index_belongs_to_one_state_of_a_file() {
     assert_ne!(format!("{before:?}"), format!("{:?}", key()));
 }
 
+/// Stored bytes at which builders come to a halt until the gate is open.
+#[derive(Debug)]
+struct Gated {
+    stored: Vec<u8>,
+    identity: i128,
+    is_open: Arc<AtomicBool>,
+}
+
+impl Source for Gated {
+    fn len(&self) -> u64 {
+        self.stored.len() as u64
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], at: u64) -> crate::Result<()> {
+        while thread::current().name() == Some("unfold") && !self.is_open.load(Relaxed) {
+            thread::yield_now();
+        }
+        self.stored.read_exact_at(buf, at)
+    }
+
+    fn identity(&self) -> Option<[i128; 3]> {
+        Some([self.identity; 3])
+    }
+}
+
+#[test]
+fn the_index_of_one_image_that_was_closed_is_finished() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = plain(17 << 20);
+    let stored = gzipped(&plain, 1);
+    let is_open = Arc::new(AtomicBool::new(false));
+    let opened_and_closed = |identity| {
+        let source = Arc::new(Gated {
+            stored: stored.clone(),
+            identity,
+            is_open: Arc::clone(&is_open),
+        });
+        let stream = all_of(&*source);
+        let key = Key::in_folder(&*source, 0, source.len(), folder.path().into());
+        let held = Arc::downgrade(&source);
+        let bytes = Deflated::new(source, stream, plain.len() as u64).keeping_in(folder.path());
+        bytes.start().unwrap();
+        (key.unwrap(), held)
+    };
+    let [(first, first_held), (second, second_held)] = [1, 2].map(opened_and_closed);
+    is_open.store(true, Relaxed);
+    // Builders hold their sources until they end.
+    while first_held.strong_count() + second_held.strong_count() > 0 {
+        thread::yield_now();
+    }
+    assert_eq!(kept::size(&first), Some(plain.len() as u64));
+    assert_eq!(kept::size(&second), None);
+}
+
 #[test]
 fn dropped_bytes_stop_their_builder() {
     let stored = Arc::new(gzipped(&plain(3_000_000), 6));
@@ -238,6 +299,6 @@ fn dropped_bytes_stop_their_builder() {
     drop(bytes);
     // The thread holds the source until it ends.
     while before.strong_count() > 0 {
-        std::thread::yield_now();
+        thread::yield_now();
     }
 }
