@@ -1,5 +1,8 @@
 //! Numbers of any number of bits, the highest bit first.
 
+/// So many bits are always ahead when they are asked for.
+const AT_ONCE: u32 = 56;
+
 /// Reads bits from the front of `bytes`. Behind their end there are zero bits; [`Bits::is_overrun`] tells.
 pub(super) struct Bits<'a> {
     rest: &'a [u8],
@@ -21,14 +24,19 @@ impl<'a> Bits<'a> {
     /// The next `count` bits, at most 32, without taking them.
     #[inline]
     pub(super) fn peek(&mut self, count: u32) -> u32 {
+        u32::try_from(self.peek_long(count)).expect("it has at most 32 bits")
+    }
+
+    /// The next `count` bits, at most [`AT_ONCE`].
+    #[inline]
+    fn peek_long(&mut self, count: u32) -> u64 {
         if self.filled < i64::from(count) {
             self.fill();
         }
-        let bits = self.ahead >> 1 >> (63 - count);
-        u32::try_from(bits).expect("it has at most 32 bits")
+        self.ahead >> 1 >> (63 - count)
     }
 
-    /// Takes `count` bits, at most 32, after a `peek` of as many or more.
+    /// Takes `count` bits after a `peek` of as many or more.
     #[inline]
     pub(super) fn skip(&mut self, count: u32) {
         self.ahead <<= count;
@@ -44,13 +52,33 @@ impl<'a> Bits<'a> {
     }
 
     /// Takes the next `count` bits, at most 64.
+    #[inline]
     pub(super) fn take_long(&mut self, count: u32) -> u64 {
-        let low = count.min(32);
+        let low = count.min(AT_ONCE);
         let high = u64::from(self.take(count - low));
-        high << low | u64::from(self.take(low))
+        let bits = high << low | self.peek_long(low);
+        self.skip(low);
+        bits
     }
 
+    /// Fills at least [`AT_ONCE`] bits, as long as there are so many.
+    #[inline]
     fn fill(&mut self) {
+        let Some(word) = self.rest.first_chunk().copied().map(u64::from_be_bytes) else {
+            return self.fill_by_bytes();
+        };
+        let Ok(filled @ 0..=63) = u32::try_from(self.filled) else {
+            return;
+        };
+        // Bits of a byte that is not filled whole are filled again, with the same, the next time.
+        self.ahead |= word >> filled;
+        let bytes = (63 - filled) / 8;
+        self.filled += i64::from(8 * bytes);
+        self.rest = &self.rest[bytes as usize..];
+    }
+
+    #[cold]
+    fn fill_by_bytes(&mut self) {
         while (0..=56).contains(&self.filled) {
             let Some((&byte, rest)) = self.rest.split_first() else {
                 return;
@@ -70,6 +98,18 @@ impl<'a> Bits<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bits_are_the_same_however_many_are_taken_at_once() {
+        let bytes: Vec<u8> = (0..200_u32).map(|n| (n * n * 7 >> 3) as u8).collect();
+        let mut singly = Bits::new(&bytes);
+        let mut together = Bits::new(&bytes);
+        for count in (0..=64).cycle().take(60) {
+            let bits = (0..count).fold(0, |bits, _| bits << 1 | u64::from(singly.take(1)));
+            assert_eq!(together.take_long(count), bits, "{count} bits");
+        }
+        assert!(singly.is_overrun() && together.is_overrun());
+    }
 
     #[test]
     fn bits_come_highest_first_and_zeroes_behind_the_end() {

@@ -193,14 +193,14 @@ impl Sum {
     }
 
     fn check(self, plain: &[u8]) -> Result<()> {
-        let (name, found, claimed) = match self {
-            Self::Crc16(claimed) => ("CRC-16", u32::from(crc16::sum(plain)), u32::from(claimed)),
-            Self::Crc32(claimed) => ("CRC-32", crc32fast::hash(plain), claimed),
+        let (name, digits, found, claimed) = match self {
+            Self::Crc16(claimed) => ("CRC-16", 4, crc16::sum(plain).into(), claimed.into()),
+            Self::Crc32(claimed) => ("CRC-32", 8, crc32fast::hash(plain), claimed),
             Self::None => return Ok(()),
         };
         if found != claimed {
             return Err(Error::corrupt(format!(
-                "the decoded bytes have the {name} {found:x}, the map says {claimed:x}"
+                "the decoded bytes have the {name} {found:0digits$x}, the map says {claimed:0digits$x}"
             )));
         }
         Ok(())

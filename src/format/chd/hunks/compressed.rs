@@ -93,7 +93,9 @@ impl Compressed {
             )));
         }
         let mut map = reading.map;
-        flatten(&mut map, header.hunks(), Self::copied, Self::set_copied)?;
+        if reading.has_copies {
+            flatten(&mut map, header.hunks(), Self::copied, Self::set_copied)?;
+        }
         Ok(map)
     }
 
@@ -197,6 +199,7 @@ struct Reading {
     /// Where the next stored hunk is.
     at: u64,
     last_copied: u64,
+    has_copies: bool,
     /// In units.
     last_parent: u64,
     units_per_hunk: u64,
@@ -217,6 +220,7 @@ impl Reading {
             },
             at: first,
             last_copied: 0,
+            has_copies: false,
             last_parent: 0,
             units_per_hunk: u64::from(header.hunk_len / header.unit_len),
             crc: crc16::START,
@@ -235,13 +239,16 @@ impl Reading {
         }
         match kind {
             0..=PLAIN => {
-                let len = match kind {
-                    PLAIN => self.map.hunk_len,
-                    _ => bits.take(widths.length),
-                };
-                let sum = u16::try_from(bits.take(16)).expect("16 bits");
                 // Of hunks that are stored plain everybody knows the length.
-                let low = if kind == PLAIN { 0 } else { len };
+                let width = if kind == PLAIN { 0 } else { widths.length };
+                let length_and_sum = bits.take_long(width + 16);
+                let low = u32::try_from(length_and_sum >> 16).expect("24 bits at most");
+                let len = if kind == PLAIN {
+                    self.map.hunk_len
+                } else {
+                    low
+                };
+                let sum = (length_and_sum & 0xffff) as u16;
                 self.push(kind, len, self.at, sum, low, sum);
                 self.at += u64::from(len);
             }
@@ -251,6 +258,7 @@ impl Reading {
                     COPY_NEXT => self.last_copied += 1,
                     _ => {}
                 }
+                self.has_copies = true;
                 let target = u32::try_from(self.last_copied).ok();
                 let target = target.filter(|&target| target < 1 << 28);
                 let target = target.ok_or("a hunk is a copy of one that cannot be")?;
