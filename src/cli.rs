@@ -17,6 +17,7 @@ mod label;
 mod log;
 mod man;
 mod mount;
+mod named;
 mod open;
 mod options;
 mod parents;

@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args;
 
-use super::plan::check_readable;
+use super::named::check_readable;
 use crate::{Result, cache::BlockCache, format::Password, image::Image, source::Folder};
 
 /// The option of the commands that open images.

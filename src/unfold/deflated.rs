@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    gzip::{Framing, Place, Walk},
+    gzip::{Access, Framing, Place, Walk},
     inflate::WINDOW,
     kept::{self, Key},
     progress::{End, EndWhenDropped, Progress},
@@ -27,13 +27,6 @@ const WIDE_SPACING: u64 = 4 << 20;
 
 /// Images above this size have the wide spacing.
 const LARGE: u64 = 1 << 30;
-
-/// A place in a stream with the plain bytes before it, compressed.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Access {
-    pub(super) place: Place,
-    pub(super) window: Arc<[u8]>,
-}
 
 /// Where deflate data stands in a file, and what it is.
 #[derive(Clone, Copy, Debug)]

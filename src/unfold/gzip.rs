@@ -16,6 +16,8 @@
 //!
 //! Members follow each other; what follows and is no member is ignored, as gzip does. Source: RFC 1952.
 
+use std::sync::Arc;
+
 use super::{
     bits::Bits,
     inflate::{Inflate, State, WINDOW},
@@ -44,6 +46,13 @@ pub(super) struct Place {
     pub(super) history: u64,
     pub(super) within: bool,
     pub(super) first: bool,
+}
+
+/// A place in a stream with the plain bytes before it, compressed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Access {
+    pub(super) place: Place,
+    pub(super) window: Arc<[u8]>,
 }
 
 /// A walk over the plain bytes of a stream.

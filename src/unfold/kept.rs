@@ -25,8 +25,7 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::{
-    deflated::Access,
-    gzip::Place,
+    gzip::{Access, Place},
     inflate::{self, State, WINDOW},
 };
 use crate::source::Source;

@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn bits_are_the_same_however_many_are_taken_at_once() {
-        let bytes: Vec<u8> = (0..200_u32).map(|n| (n * n * 7 >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..200_u32).map(|n| ((n * n * 7) >> 3) as u8).collect();
         let mut singly = Bits::new(&bytes);
         let mut together = Bits::new(&bytes);
         for count in (0..=64).cycle().take(60) {

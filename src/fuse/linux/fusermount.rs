@@ -22,7 +22,6 @@ use rustix::{
     net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg},
 };
 
-use super::mountpoint;
 use crate::{
     Error, ErrorKind, Result,
     fuse::options::{MountOptions, Unmount},
@@ -113,9 +112,18 @@ pub(super) fn unmount(path: &Path, how: Unmount) -> Result<()> {
     }
     let said = one_line(&output.stderr);
     if said.contains("busy") {
-        return Err(mountpoint::busy(path));
+        return Err(busy(path));
     }
     Err(Error::new(ErrorKind::Fuse, said_or_silent(said)))
+}
+
+/// What to do about a mount that is in use.
+pub(super) fn busy(path: &Path) -> Error {
+    let message = format!(
+        "is in use: 'fuser -vm {}' lists by whom, '-z' detaches it nevertheless",
+        path.display()
+    );
+    Error::new(ErrorKind::Mountpoint, message)
 }
 
 /// fusermount3, or its older name, speaking English.

@@ -101,18 +101,10 @@ pub(super) fn detach(path: &Path, how: Unmount) -> Result<()> {
     match rustix::mount::unmount(path, flags) {
         Ok(()) => Ok(()),
         Err(Errno::PERM) => fusermount::unmount(path, how),
-        Err(Errno::BUSY) => Err(busy(path)),
+        Err(Errno::BUSY) => Err(fusermount::busy(path)),
         Err(err) => Err(refuse(format!(
             "cannot be unmounted: {}",
             io::Error::from(err)
         ))),
     }
-}
-
-/// What to do about a mount that is in use.
-pub(super) fn busy(path: &Path) -> Error {
-    refuse(format!(
-        "is in use: 'fuser -vm {}' lists by whom, '-z' detaches it nevertheless",
-        path.display()
-    ))
 }
