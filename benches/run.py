@@ -11,7 +11,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from suite import bars, images, machine, probes, report, rounds, systems
+from suite import bars, images, machine, probes, report, rounds, systems, unpacking
 from suite.figures import Figures
 from suite.workspace import FULL, MOUNTS, QUICK, WORK, Failure, say
 
@@ -23,6 +23,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--quick", action="store_true",
                         help="a small run of about a minute, which shows that everything works; the bars do not count")
+    parser.add_argument("--tools", action="store_true",
+                        help="measure beside the tools that make and unpack images, in place of file systems")
     parser.add_argument("--report", action="store_true",
                         help="write the figures and plots into docs/PERFORMANCE.md and docs/performance/")
     parser.add_argument("--from", dest="source", type=Path, metavar="FILE",
@@ -41,14 +43,14 @@ def lock():
     return file
 
 
-def measure(scale) -> dict:
+def measure(scale, with_tools: bool) -> dict:
     MOUNTS.mkdir(parents=True, exist_ok=True)
     with lock():
-        return measure_alone(scale)
+        systems.sweep()
+        return unpacking.measure(scale) if with_tools else measure_mounts(scale)
 
 
-def measure_alone(scale) -> dict:
-    systems.sweep()
+def measure_mounts(scale) -> dict:
     made = images.make(scale)
     with ExitStack() as stack:
         mounts = systems.Mounts(stack, made, scale)
@@ -73,15 +75,16 @@ def measure_alone(scale) -> dict:
     }
 
 
-def take(source: Path | None, scale) -> dict:
+def take(source: Path | None, scale, with_tools: bool) -> dict:
     """The results of an earlier run, or of one that is made now and kept."""
     if source:
         results = json.loads(source.read_text())
     else:
-        results = measure(scale)
-    results["bars"] = [bar.as_dict() for bar in bars.evaluate(Figures(results))]
+        results = measure(scale, with_tools)
+    if not with_tools:
+        results["bars"] = [bar.as_dict() for bar in bars.evaluate(Figures(results))]
     if not source:
-        path = WORK / f"results-{scale.name}.json"
+        path = WORK / f"results-{'tools-' if with_tools else ''}{scale.name}.json"
         path.write_text(json.dumps(results, indent=1) + "\n")
         say(f"results: {path}")
     return results
@@ -92,13 +95,13 @@ def main() -> int:
     # A signal unwinds the stack, which takes all mounts away.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped by a signal"))
     os.environ["LC_ALL"] = "C"
-    results = take(asked.source, QUICK if asked.quick else FULL)
+    results = take(asked.source, QUICK if asked.quick else FULL, asked.tools)
     say(report.as_text(results))
     if asked.report:
         if results["scale"] != "full":
             raise Failure("a report needs a full run: its figures are meant to be believed")
         report.write(results)
-    is_reached = all(bar["verdict"] != "FAIL" for bar in results["bars"])
+    is_reached = all(bar["verdict"] != "FAIL" for bar in results.get("bars", []))
     return 1 if asked.strict and not is_reached else 0
 
 

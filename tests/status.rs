@@ -57,6 +57,87 @@ fn status_tells_open_images_and_their_work() {
     while open() > 0 {}
 }
 
+fn metrics(mountpoint: &Path) -> String {
+    let mut command = Command::new(PLAINISO);
+    command.args(["status", "--prometheus"]).arg(mountpoint);
+    String::from_utf8(succeed(&mut command).stdout).unwrap()
+}
+
+#[test]
+fn metrics_tell_the_same_numbers_as_json() {
+    if !fuse_is_there() {
+        return;
+    }
+    let mount = Mount::of(&library::folder());
+    let mut open = File::open(mount.path().join("Racer.iso")).unwrap();
+    open.read_exact(&mut vec![0; 100_000]).unwrap();
+    // The kernel may still be reading ahead.
+    let (told, text) = loop {
+        let (before, text, after) = (
+            json(mount.path()),
+            metrics(mount.path()),
+            json(mount.path()),
+        );
+        let counted = ["reads", "bytes_out"].map(|name| &before["stats"][name]);
+        if counted == ["reads", "bytes_out"].map(|name| &after["stats"][name]) {
+            break (after, text);
+        }
+    };
+    let at = mount.path().to_str().unwrap();
+    let stats = &told["stats"];
+    for line in [
+        format!("plainiso_up{{mountpoint=\"{at}\"}} 1"),
+        format!("plainiso_errors_total{{mountpoint=\"{at}\"}} 0"),
+        format!(
+            "plainiso_reads_total{{mountpoint=\"{at}\"}} {}",
+            stats["reads"]
+        ),
+        format!(
+            "plainiso_read_bytes_total{{mountpoint=\"{at}\"}} {}",
+            stats["bytes_out"]
+        ),
+        format!("plainiso_image_readers{{mountpoint=\"{at}\",image=\"Racer.iso\"}} 1"),
+    ] {
+        assert!(text.lines().any(|it| it == line), "no {line} in\n{text}");
+    }
+    drop(open);
+}
+
+#[test]
+fn every_metric_is_described_before_its_first_value_and_no_series_is_told_twice() {
+    if !fuse_is_there() {
+        return;
+    }
+    let mount = Mount::of(&library::folder());
+    let _open = File::open(mount.path().join("Racer.iso")).unwrap();
+    let (mut series, mut metric) = (std::collections::HashSet::new(), "");
+    let text = metrics(mount.path());
+    for line in text.lines() {
+        if let Some(described) = line.strip_prefix("# HELP ") {
+            metric = described.split(' ').next().unwrap();
+        } else if let Some(typed) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = typed.split_once(' ').unwrap();
+            assert_eq!(name, metric, "{text}");
+            assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
+        } else {
+            let (labelled, value) = line.rsplit_once(' ').unwrap();
+            assert_eq!(labelled.split('{').next(), Some(metric), "{text}");
+            assert!(value.parse::<f64>().unwrap() >= 0.0, "{line}");
+            assert!(series.insert(labelled), "told twice: {line}");
+        }
+    }
+    assert!(series.len() >= 14, "{text}");
+}
+
+#[test]
+fn a_mount_that_is_not_there_is_a_metric_of_0_and_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().canonicalize().unwrap();
+    let text = metrics(&path);
+    let line = format!("plainiso_up{{mountpoint=\"{}\"}} 0\n", path.display());
+    assert!(text.ends_with(&line) && text.lines().count() == 3, "{text}");
+}
+
 #[test]
 fn status_without_a_mountpoint_tells_all_mounts() {
     if !fuse_is_there() {

@@ -57,13 +57,13 @@ def make(scale: Scale) -> Images:
     images.others.mkdir(exist_ok=True)
     if not images.plain.exists():
         say(f"making a plain image of {scale.iso_bytes // MIB} MiB from this machine's files")
-        _whole(images.plain, lambda part: _make_iso(part, scale.iso_bytes))
+        whole(images.plain, lambda part: _make_cut_iso(part, scale.iso_bytes))
     for name, options in PACKED.items():
         images.stored[Path(name).stem] = _pack(images.plain, images.library / name, options)
     for name, command in OTHERS.items():
         if not (images.others / name).exists() and shutil.which(command[0]):
             say(f"making {name}")
-            _whole(images.others / name, lambda part: _make_other(command, images.plain, part))
+            whole(images.others / name, lambda part: _make_other(command, images.plain, part))
     os.sync()
     return images
 
@@ -95,12 +95,12 @@ def make_large(scale: Scale) -> Path | None:
         plain = WORK / "large.iso"
         with plain.open("wb") as file:
             file.truncate(scale.large_bytes)
-        _whole(image, lambda part: run(TOOLS / "pack", plain, part, "--format", "zso"))
+        whole(image, lambda part: run(TOOLS / "pack", plain, part, "--format", "zso"))
         plain.unlink()
     return image
 
 
-def _whole(path: Path, make_it) -> None:
+def whole(path: Path, make_it) -> None:
     """A file that is there is complete: it is made under another name first."""
     part = path.with_name(path.name + ".part")
     part.unlink(missing_ok=True)
@@ -113,7 +113,7 @@ def _pack(plain: Path, image: Path, options: tuple[str, ...]) -> int:
     if not (image.exists() and facts.exists()):
         say(f"making {image.name}")
         said = []
-        _whole(image, lambda part: said.append(run(TOOLS / "pack", plain, part, *options)))
+        whole(image, lambda part: said.append(run(TOOLS / "pack", plain, part, *options)))
         facts.write_text(said[0])
     return json.loads(facts.read_text())["stored"]
 
@@ -128,7 +128,13 @@ def _make_other(command: tuple[str, ...], plain: Path, image: Path) -> None:
     shutil.rmtree(folder)
 
 
-def _make_iso(image: Path, size: int) -> None:
+def _make_cut_iso(image: Path, size: int) -> None:
+    make_iso(image, size)
+    os.truncate(image, size)
+
+
+def make_iso(image: Path, size: int) -> None:
+    """A whole image of at least `size` bytes."""
     grafts = image.with_name("grafts")
     grafts.write_text("".join(f"{path}={path}\n" for path in _choose(size)))
     run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-J", "-joliet-long", "-iso-level", "3", "-graft-points",
@@ -136,7 +142,6 @@ def _make_iso(image: Path, size: int) -> None:
     grafts.unlink()
     if image.stat().st_size < size:
         raise Failure(f"this machine has too few files under {', '.join(FOLDERS)} for an image of {size} bytes")
-    os.truncate(image, size)
 
 
 def _choose(size: int) -> list[str]:

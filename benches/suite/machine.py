@@ -13,14 +13,14 @@ OF_INTEREST = ("CONFIG_SQUASHFS_DECOMP", "CONFIG_SQUASHFS_COMPILE_DECOMP", "CONF
                "CONFIG_FUSE_IO_URING")
 
 
-def describe(foreign: list[float]) -> dict:
+def describe(foreign: list[float], programs: list[str] | None = None) -> dict:
     return {
         "cpu": _cpu(),
         "cpus": len(os.sched_getaffinity(0)),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30), 1),
         "kernel": platform.release(),
         "kernel_config": _kernel_config(),
-        "programs": _programs(),
+        "programs": _programs() if programs is None else programs,
         "foreign_cpus": sorted(foreign)[len(foreign) // 2] if foreign else 0.0,
         "foreign_cpus_most": max(foreign, default=0.0),
         "commit": _commit(),

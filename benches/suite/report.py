@@ -2,7 +2,7 @@
 
 import re
 
-from . import plots, tables
+from . import plots, tables, unpacking
 from .figures import Figures
 from .workspace import TOP, Failure, say
 
@@ -14,6 +14,8 @@ QUIET = 0.2
 
 
 def sections(results: dict) -> dict[str, str]:
+    if "bars" not in results:
+        return {"tools-machine": tables.machine(results), "tools": unpacking.as_table(results)}
     f = Figures(results)
     return {
         "machine": tables.machine(results),
@@ -29,7 +31,7 @@ def sections(results: dict) -> dict[str, str]:
 
 def as_text(results: dict) -> str:
     shown = sections(results)
-    if results["scale"] != "full":
+    if results["scale"] != "full" and "bars" in shown:
         shown["bars"] = "Everything works. A run this small is too short to hold its figures against the bars."
     return "\n\n".join(["", *shown.values(), ""])
 
@@ -43,9 +45,11 @@ def write(results: dict) -> None:
         if count != 1:
             raise Failure(f"{PAGE} has no marks for '{name}'")
     PAGE.write_text(page)
-    PLOTS.mkdir(exist_ok=True)
-    for name, text in plots.draw(Figures(results)).items():
-        (PLOTS / name).write_text(text)
-    say(f"wrote {PAGE} and {PLOTS}")
+    say(f"wrote {PAGE}")
+    if "bars" in results:
+        PLOTS.mkdir(exist_ok=True)
+        for name, text in plots.draw(Figures(results)).items():
+            (PLOTS / name).write_text(text)
+        say(f"wrote {PLOTS}")
     if results["machine"]["foreign_cpus"] > QUIET:
         say("The machine was busy with other things: measure again when it is quiet, before these figures are shown.")

@@ -67,7 +67,7 @@ def measure_all(systems: dict[str, System], scale: Scale, deadline: float) -> tu
             say(f"stopping after {number - 1} rounds: the time is up")
             break
         say(f"round {number} of {scale.rounds}" if number else "warming up")
-        foreign.append(_busy_elsewhere())
+        foreign.append(busy_elsewhere())
         for test in TESTS:
             _round(test, number, systems, scale, chance, samples[test.name])
     return samples, foreign
@@ -174,7 +174,7 @@ def _place_reader(place: str) -> list[str]:
     return ["taskset", "-c", ",".join(map(str, cpus))]
 
 
-def _busy_elsewhere() -> float:
+def busy_elsewhere() -> float:
     """CPUs that other programs use, seen over a moment in which we do nothing."""
     def busy() -> float:
         with open("/proc/stat", encoding="ascii") as stat:

@@ -28,10 +28,13 @@ class Scale:
     many: tuple[int, ...]
     large_bytes: int
     """Plain size of an image of zeroes, to see whether starting depends on the size; 0 leaves it out."""
+    tools_bytes: int
+    """Size of the plain image that other people's tools pack and unpack."""
+    tools_rounds: int
 
 
-FULL = Scale("full", 256 * MIB, 9, 1500, 9, (1000, 10000), 4 << 30)
-QUICK = Scale("quick", 16 * MIB, 1, 100, 2, (100,), 0)
+FULL = Scale("full", 256 * MIB, 9, 1500, 9, (1000, 10000), 4 << 30, 128 * MIB, 5)
+QUICK = Scale("quick", 16 * MIB, 1, 100, 2, (100,), 0, 8 * MIB, 1)
 
 
 class Failure(Exception):

@@ -12,6 +12,7 @@ use clap::Args;
 use super::Exit;
 use crate::{Error, ErrorKind, Result, fuse::session::mounts};
 
+mod prometheus;
 mod sample;
 mod screen;
 mod text;
@@ -33,6 +34,10 @@ pub(in crate::cli) struct Arguments {
     /// Seconds between two looks, which is also what rates are measured over.
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     interval: f64,
+    /// Answer with metrics in Prometheus' text format. A mount that does not answer, or is not there, is told as
+    /// plainiso_up 0 and is no failure of this command.
+    #[arg(long, conflicts_with_all = ["json", "watch", "interval"])]
+    prometheus: bool,
 }
 
 /// Looks at mounts twice, and tells what went on between. With `--watch`, again and again.
@@ -42,6 +47,10 @@ pub(in crate::cli) struct Arguments {
 pub(in crate::cli) fn run(arguments: &Arguments) -> Result<Exit> {
     let interval = arguments.interval()?;
     let mut mounts = arguments.mounts()?;
+    if arguments.prometheus {
+        has_reader(print(&prometheus::text(&mounts)))?;
+        return Ok(Exit::SUCCESS);
+    }
     if arguments.watch && !arguments.json && io::stdin().is_terminal() && io::stdout().is_terminal()
     {
         return screen::watch(interval, || {
@@ -52,12 +61,9 @@ pub(in crate::cli) fn run(arguments: &Arguments) -> Result<Exit> {
     loop {
         thread::sleep(interval);
         arguments.look_again(&mut mounts)?;
-        match write(&mounts, arguments) {
-            // A reader that went away wants no more.
-            Err(err) if err.kind() == io::ErrorKind::BrokenPipe => break,
-            Err(err) => return Err(Error::io(err, "cannot write to stdout")),
-            Ok(()) if arguments.watch => {}
-            Ok(()) => break,
+        let has_reader = has_reader(write(&mounts, arguments))?;
+        if !(has_reader && arguments.watch) {
+            break;
         }
     }
     let is_well = mounts.iter().all(Mount::answers);
@@ -70,13 +76,27 @@ pub(in crate::cli) fn run(arguments: &Arguments) -> Result<Exit> {
 
 fn write(mounts: &[Mount], arguments: &Arguments) -> io::Result<()> {
     let told: Vec<_> = mounts.iter().map(Mount::told).collect();
+    let text = match (arguments.json, arguments.watch) {
+        (true, true) => serde_json::to_string(&told)?,
+        (true, false) => serde_json::to_string_pretty(&told)?,
+        (false, _) => text::lines(mounts).join("\n"),
+    };
+    print(&(text + "\n"))
+}
+
+fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    match (arguments.json, arguments.watch) {
-        (true, true) => writeln!(out, "{}", serde_json::to_string(&told)?)?,
-        (true, false) => writeln!(out, "{}", serde_json::to_string_pretty(&told)?)?,
-        (false, _) => writeln!(out, "{}", text::lines(mounts).join("\n"))?,
-    }
+    out.write_all(text.as_bytes())?;
     out.flush()
+}
+
+/// A reader that went away wants no more, which is no failure.
+fn has_reader(printed: io::Result<()>) -> Result<bool> {
+    match printed {
+        Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(err) => Err(Error::io(err, "cannot write to stdout")),
+        Ok(()) => Ok(true),
+    }
 }
 
 impl Arguments {
@@ -100,7 +120,7 @@ impl Arguments {
             // A dead mount answers no question about itself, so it stands under the path that was given.
             let path = path.canonicalize().unwrap_or(path);
             let source = mounts.iter().find(|(at, _)| *at == path);
-            if source.is_none() && cfg!(target_os = "linux") {
+            if source.is_none() && cfg!(target_os = "linux") && !self.prometheus {
                 let message = "nothing of plainiso is mounted here";
                 return Err(Error::new(ErrorKind::Mountpoint, message).in_file(asked));
             }

@@ -46,6 +46,19 @@ pub(super) struct OpenFile {
     pub(super) bytes_per_second: f64,
 }
 
+impl OpenFile {
+    /// Counts another one of the same name in.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.readers += other.readers;
+        self.reads += other.reads;
+        self.bytes_out += other.bytes_out;
+        self.bytes_in += other.bytes_in;
+        self.decode_seconds += other.decode_seconds;
+        self.errors += other.errors;
+        self.bytes_per_second += other.bytes_per_second;
+    }
+}
+
 /// What went on between two looks.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(super) struct Rates {

@@ -75,14 +75,17 @@ impl Code {
     }
 
     /// Gives each symbol its code, by length and then by number, the longest codes first.
-    fn new(lengths: &[u32], longest: u32) -> Result<Self, Fault> {
+    fn new(lengths: &[u32], limit: u32) -> Result<Self, Fault> {
         let mut next = [0_u32; 33];
         for &length in lengths {
-            if length > longest {
+            if length > limit {
                 return Err("a code length is above the longest");
             }
             next[length as usize] += 1;
         }
+        // Few codes use all the bits that they may have, and a table for those that none uses costs more than the
+        // symbols of a small hunk do.
+        let longest = lengths.iter().copied().max().unwrap_or(0).max(1);
         let mut start = 0;
         for length in (1..=longest as usize).rev() {
             let end = start + next[length];
@@ -128,6 +131,12 @@ mod tests {
         let mut bits = Bits::new(&[0b0001_1000]);
         let symbols = [0; 4].map(|_: u32| code.next(&mut bits).unwrap());
         assert_eq!(symbols, [1, 2, 0, 1]);
+    }
+
+    #[test]
+    fn a_code_without_symbols_is_no_code_at_its_first_use() {
+        let code = Code::new(&[0, 0, 0], 16).ok().unwrap();
+        assert!(code.next(&mut Bits::new(&[0])).is_err());
     }
 
     #[test]
