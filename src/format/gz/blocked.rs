@@ -12,14 +12,16 @@
 //! | end − 8 | 4 | CRC-32 of the plain bytes |
 //! | end − 4 | 4 | number of plain bytes, at most 65,536 |
 //!
-//! Numbers are little-endian. The last member has no plain bytes.
+//! Numbers are little-endian. All members hold equally many plain bytes, but for the last one that has some; behind it
+//! stands one that has none.
 //! Source: section 4.1 of the SAM specification, and files made by `bgzip` 1.16.
 
 use crate::{
     Error, Result,
     codec::Codec,
-    map::{self, BlockMap, Geometry, Stored, check_size},
+    map::{BlockMap, Geometry, Stored, check_size},
     source::Source,
+    unfold::{self, Piece},
 };
 
 #[cfg(test)]
@@ -53,7 +55,8 @@ struct Member {
 
 impl Members {
     /// Goes from member to member through the file, and decodes nothing. `None` for any file that does not consist of
-    /// such members from its first byte to its last: gzip may be able to read it as a stream.
+    /// such members from its first byte to its last: gzip may be able to read it as a stream. Members of different
+    /// sizes are left to it too: the place of each would depend on the word of all before it, which nothing protects.
     pub(super) fn read(source: &dyn Source) -> Result<Option<Self>> {
         let mut walk = Walk::default();
         let mut header = [0; HEADER];
@@ -61,14 +64,52 @@ impl Members {
             return Ok(None);
         }
         source.read_exact_at(&mut header, 0)?;
+        if let Some(known) = Self::kept(source, &header) {
+            return Ok(Some(known));
+        }
         while let Some(len) = member_len(&header) {
             match walk.pass(source, len, &mut header)? {
                 Next::Member => {}
-                Next::End => return walk.finish().map(Some),
+                Next::End => {
+                    let members = walk.finish()?;
+                    unfold::keep_pieces(source, &members.pieces());
+                    return Ok(Some(members));
+                }
                 Next::Nothing => return Ok(None),
             }
         }
         Ok(None)
+    }
+
+    /// Those that were found before: the walk takes a read for each, which a disk may take long for.
+    fn kept(source: &dyn Source, header: &[u8; HEADER]) -> Option<Self> {
+        member_len(header)?;
+        Self::of_pieces(&unfold::kept_pieces(source)?, source.len())
+    }
+
+    fn of_pieces(pieces: &[Piece], end: u64) -> Option<Self> {
+        let mut walk = Walk::default();
+        for piece in pieces {
+            let len = u32::try_from(piece.at & 0xFFFF).expect("it has 16 bits") + 1;
+            let (at, plain) = (piece.at >> 16, u32::try_from(piece.plain).ok()?);
+            let holds = walk.at <= at && at + u64::from(len) <= end && plain <= MOST_PLAIN;
+            if len as usize <= HEADER + TRAILER || !holds || !walk.takes(plain) {
+                return None;
+            }
+            walk.members.push(Member { at, len });
+            walk.at = at + u64::from(len);
+        }
+        walk.is_ended = walk.at < end;
+        walk.finish().ok()
+    }
+
+    /// To be kept: the position of each member, shifted up, with its length less 1 in the lower 16 bits.
+    fn pieces(&self) -> Vec<Piece> {
+        let piece = |(number, member): (u64, &Member)| Piece {
+            at: member.at << 16 | u64::from(member.len - 1),
+            plain: self.geometry.len_of(number) as u64,
+        };
+        (0..).zip(&self.members).map(piece).collect()
     }
 
     /// Number of plain bytes.
@@ -108,7 +149,9 @@ struct Walk {
     /// Empty ones too.
     passed: usize,
     members: Vec<Member>,
-    plain: Vec<u32>,
+    /// Plain bytes of the first member, and of the last.
+    piece: u32,
+    last: u32,
     is_ended: bool,
 }
 
@@ -128,8 +171,10 @@ impl Walk {
             return Ok(Next::Nothing);
         }
         if plain > 0 {
+            if !self.takes(plain) {
+                return Ok(Next::Nothing);
+            }
             self.members.push(Member { at: self.at, len });
-            self.plain.push(plain);
         }
         (self.at, self.is_ended) = (end, plain == 0);
         header.copy_from_slice(&seam[TRAILER..]);
@@ -140,11 +185,25 @@ impl Walk {
         })
     }
 
+    /// Whether a member of so many plain bytes may follow.
+    fn takes(&mut self, plain: u32) -> bool {
+        if self.members.is_empty() {
+            self.piece = plain;
+        } else if self.last != self.piece || plain > self.piece {
+            return false;
+        }
+        self.last = plain;
+        true
+    }
+
     fn finish(self) -> Result<Members> {
-        let starts = map::starts(self.plain.into_iter().map(u64::from));
-        check_size(*starts.last().expect("the size stands at the end"))?;
+        let full = (self.members.len() as u64).saturating_sub(1);
+        let geometry = Geometry::Uniform {
+            size: check_size(full * u64::from(self.piece) + u64::from(self.last))?,
+            block_size: self.piece,
+        };
         Ok(Members {
-            geometry: Geometry::Table(starts),
+            geometry,
             members: self.members.into(),
             is_ended: self.is_ended,
         })

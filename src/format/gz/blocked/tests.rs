@@ -58,10 +58,21 @@ fn each_member_is_a_block_and_the_size_is_exact() {
 #[test]
 fn members_without_plain_bytes_between_others_are_passed_over() {
     let plain = volume(100, 100 * 2048);
-    let (first, second) = plain.split_at(90_001);
-    let file = [blocked(first, PIECE), END.to_vec(), blocked(second, 1000)].concat();
-    let image = image(opened(file).unwrap());
-    assert!(read(&image, 0, plain.len() + 9).unwrap() == plain);
+    let (first, second) = plain.split_at(2 * PIECE);
+    let file = [blocked(first, PIECE), blocked(second, PIECE)].concat();
+    assert!(variant(&file).contains("in 4 blocks"));
+    assert!(read(&image(opened(file).unwrap()), 0, plain.len() + 9).unwrap() == plain);
+}
+
+#[test]
+fn leaves_members_of_different_sizes_to_gzip() {
+    let plain = volume(100, 100 * 2048);
+    let (first, second) = plain.split_at(2 * PIECE);
+    for (one, other) in [(PIECE, 1000), (1000, PIECE), (50_000, PIECE)] {
+        let file = [blocked(first, one), blocked(second, other)].concat();
+        is_a_stream(&file);
+        assert!(read(&image(opened(file).unwrap()), 0, plain.len()).unwrap() == plain);
+    }
 }
 
 #[test]
@@ -90,14 +101,19 @@ fn damage_in_a_member_is_an_error_for_its_own_bytes_only() {
 #[test]
 fn rejects_a_member_that_holds_more_or_less_than_it_says() {
     let plain = volume(300, 300 * 2048);
-    for wrong in [-1_i32, 1] {
+    let wrong = |number: usize, by: i32| {
         let mut members: Vec<_> = plain.chunks(PIECE).map(member).collect();
-        let len_at = members[1].len() - 4;
-        let len = (PIECE as i32 + wrong).to_le_bytes();
-        members[1][len_at..].copy_from_slice(&len);
-        let image = image(opened(members.concat()).unwrap());
-        assert!(read(&image, PIECE as u64, 10).is_err());
-        assert!(read(&image, 0, PIECE).unwrap() == plain[..PIECE]);
+        let len_at = members[number].len() - 4;
+        let len = plain.chunks(PIECE).nth(number).unwrap().len() as i32 + by;
+        members[number][len_at..].copy_from_slice(&len.to_le_bytes());
+        members.concat()
+    };
+    for by in [-1, 1] {
+        // Those behind would be misplaced.
+        is_a_stream(&wrong(1, by));
+        let image = image(opened(wrong(9, by)).unwrap());
+        assert!(read(&image, 9 * PIECE as u64, 10).is_err());
+        assert!(read(&image, 0, 9 * PIECE).unwrap() == plain[..9 * PIECE]);
     }
 }
 
@@ -172,6 +188,20 @@ fn leaves_what_follows_the_last_member_to_gzip() {
 fn leaves_a_file_of_too_many_members_to_gzip() {
     let file = END.repeat(MOST_MEMBERS + 1);
     assert!(Members::read(&file).unwrap().is_none());
+}
+
+#[test]
+fn members_that_were_kept_are_those_that_the_walk_found() {
+    let plain = volume(300, 300 * 2048 + 7);
+    let file = blocked(&plain, PIECE);
+    let found = Members::read(&file).unwrap().unwrap();
+    let pieces = found.pieces();
+    let kept = Members::of_pieces(&pieces, file.len() as u64).unwrap();
+    assert_eq!(format!("{kept:?}"), format!("{found:?}"));
+    // What cannot be of this file is not taken.
+    assert!(Members::of_pieces(&pieces, 1000).is_none());
+    let overlapping = [pieces[1], pieces[0]];
+    assert!(Members::of_pieces(&overlapping, file.len() as u64).is_none());
 }
 
 #[test]
