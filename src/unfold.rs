@@ -31,6 +31,7 @@ mod tests;
 pub use chunks::{Chunks, Plain as ChunkBytes};
 pub use deflated::{Deflated, Stream};
 pub use gzip::Framing;
+pub use kept::Piece;
 pub use likely::{size_of, volume_size};
 pub use reading::{FromStart, Refuted, Stretch, from_io};
 pub use spill::{Opening, Spilled};
@@ -49,6 +50,24 @@ pub fn kept_in() -> Option<PathBuf> {
 #[must_use]
 pub fn kept_size(source: &dyn Source) -> Option<u64> {
     kept::size(&kept::Key::of(source, 0, source.len())?)
+}
+
+/// The pieces of all that `source` holds, if they were found before.
+#[must_use]
+pub fn kept_pieces(source: &dyn Source) -> Option<Vec<Piece>> {
+    kept::load_pieces(&pieces_key(source)?)
+}
+
+/// Keeps the pieces of all that `source` holds, in order, for [`kept_pieces`].
+pub fn keep_pieces(source: &dyn Source, pieces: &[Piece]) {
+    if let Some(key) = pieces_key(source) {
+        kept::save_pieces(&key, pieces);
+    }
+}
+
+/// Another key than that of the size, which is kept by itself.
+fn pieces_key(source: &dyn Source) -> Option<kept::Key> {
+    kept::Key::of(source, source.len(), source.len())
 }
 
 /// The most plain bytes of a stream, as of the largest image: 1 TiB.

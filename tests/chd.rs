@@ -8,10 +8,11 @@ use std::{
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
+    process::Command,
     sync::Arc,
 };
 
-use library::{Mount, chdman, chdman_is_there, noise, sha256, vectors, whole};
+use library::{Mount, PLAINISO, chdman, chdman_is_there, noise, sha256, succeed, vectors, whole};
 use plainiso::{
     ErrorKind, cache::BlockCache, digest::Algorithm, format::WHOLE_DISC, image::Image,
     verify::verify,
@@ -287,5 +288,42 @@ fn a_playlist_names_the_sheet_of_a_disc_that_has_one() {
     assert_eq!(shown, list(|disc| disc.2.into()));
     for (_, _, name) in discs {
         assert!(mount.path().join(name).exists(), "{name}");
+    }
+}
+
+/// Converts to each format that emulators want, reading the output back, and compares it with the plain image.
+fn converts_to(plain: &[u8], chd: &Path, folder: &Path) {
+    for format in ["iso", "zso", "cso"] {
+        let out = folder.join("out").with_extension(format);
+        let mut convert = Command::new(PLAINISO);
+        convert.arg("convert").arg(chd).arg("-o").arg(&out);
+        succeed(convert.args(["--verify", "--force"]));
+        let image = Image::open(&out, Arc::new(BlockCache::new(1 << 20)), &|| Ok(None)).unwrap();
+        assert!(
+            whole(&image).unwrap() == plain,
+            "{} to {format}",
+            chd.display()
+        );
+    }
+}
+
+#[test]
+fn the_image_of_a_dvd_is_converted() {
+    let folder = tempfile::tempdir().unwrap();
+    if let Some(vectors) = vectors() {
+        let others = vectors.join("others");
+        let plain = fs::read(others.join("src/tiny.iso")).unwrap();
+        converts_to(&plain, &others.join("chd/dvd_zstd.chd"), folder.path());
+        let patched = fs::read(others.join("src/tiny_patched.iso")).unwrap();
+        converts_to(&patched, &others.join("chd/dvd_child.chd"), folder.path());
+    }
+    if chdman_is_there() {
+        let plain = noise(700 * 2048);
+        let (from, chd) = (folder.path().join("a.iso"), folder.path().join("a.chd"));
+        fs::write(&from, &plain).unwrap();
+        let words = ["createraw", "-hs", "4096", "-us", "2048", "-i"].map(OsStr::new);
+        let more = [from.as_os_str(), OsStr::new("-o"), chd.as_os_str()];
+        chdman(&[&words[..], &more].concat());
+        converts_to(&plain, &chd, folder.path());
     }
 }

@@ -7,12 +7,13 @@ use plainiso::{
     codec::Method,
     pack::{Encryption, Layout, Output, Wish},
 };
+use tempfile::TempDir;
 use zeroize::Zeroizing;
 
 #[path = "convert/mod.rs"]
 mod discs;
 
-use discs::target;
+use discs::{convert, disc, names, target, text, write};
 
 fn secret() -> Encryption {
     Encryption {
@@ -180,4 +181,34 @@ fn the_index_shift_is_the_smallest_that_reaches_the_end_of_a_file_that_did_not_s
     let last = ((1_u64 << 31) - 28) / 2052 * 2048;
     assert_eq!((shift_of(last), shift_of(last + 2048)), (0, 1));
     assert!(target("cso").prepare(1 << 43, &Wish::default()).is_err());
+}
+
+#[test]
+fn rejects_a_chd_as_output_and_says_what_makes_one() {
+    let folder = TempDir::new().unwrap();
+    write(&folder, "a.iso", &disc(20, 1));
+    for arguments in [&["--to", "chd"][..], &["-o", "a.chd"], &["-o", "out.CHD"]] {
+        let output = convert(folder.path(), &[&["a.iso"], arguments].concat());
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("format 'chd' cannot be written"), "{said}");
+        for way in ["createdvd -i X.iso -o X.chd", "createcd -i X.cue -o X.chd"] {
+            assert!(said.contains(way), "{said}");
+        }
+    }
+    assert_eq!(names(folder.path()), ["a.iso"]);
+}
+
+#[test]
+fn rejects_an_output_whose_format_is_only_read_by_its_name() {
+    let folder = TempDir::new().unwrap();
+    write(&folder, "a.iso", &disc(20, 1));
+    for (name, format) in [("a.rvz", "rvz"), ("a.iso.xz", "xz")] {
+        let output = convert(folder.path(), &["a.iso", "-o", name]);
+        let said = text(&output.stderr);
+        let why = format!("format '{format}' cannot be written; can be: cso");
+        assert!(said.contains(&why), "{said}");
+    }
+    let output = convert(folder.path(), &["a.iso", "-o", "a.txt"]);
+    assert!(text(&output.stderr).contains("give --to FORMAT"));
 }

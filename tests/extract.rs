@@ -96,6 +96,7 @@ fn a_library_is_extracted_under_the_names_of_a_mount() {
             "Cookbook.iso",
             "Cube.iso",
             "Darts.iso",
+            "Gazetteer.iso",
             "Handbook.iso",
             "Karting.iso",
             "Lexicon.iso",

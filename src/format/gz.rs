@@ -1,6 +1,7 @@
 //! Images compressed by gzip.
 //!
-//! The layout of the members stands in `src/unfold/gzip.rs`; this is what is looked at here:
+//! The layout of the members stands in `src/unfold/gzip.rs`, that of members which tell their lengths in
+//! `gz/blocked.rs`; of all others this is what is looked at here:
 //!
 //! | position | size | field |
 //! |---|---|---|
@@ -12,7 +13,7 @@
 
 use std::sync::Arc;
 
-use super::{Details, Format, OpenOptions, Opened, PartOf, Summary, uncompressed};
+use super::{Checksum, Details, Format, OpenOptions, Opened, PartOf, Summary, uncompressed};
 use crate::{
     Result,
     files::Listed,
@@ -21,8 +22,11 @@ use crate::{
     unfold::{Deflated, Framing, Stream, volume_size},
 };
 
+mod blocked;
 #[cfg(test)]
 mod tests;
+
+use blocked::Members;
 
 pub(super) static GZ: Format = Format {
     name: "gz",
@@ -60,7 +64,10 @@ fn files(source: &Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Listed> 
 }
 
 fn open(source: Arc<dyn Source>, _options: &OpenOptions<'_>) -> Result<Opened> {
-    let size = size_in(source.as_ref())?;
+    if let Some(members) = Members::read(source.as_ref())? {
+        return Ok(in_blocks(source, members));
+    }
+    let size = size_of_stream(source.as_ref())?;
     let stream = stream_of(source.as_ref());
     let plain = Deflated::new(source, stream, size);
     let map = AsStored::in_blocks(size, plain.spacing());
@@ -75,6 +82,28 @@ fn open(source: Arc<dyn Source>, _options: &OpenOptions<'_>) -> Result<Opened> {
     })
 }
 
+fn in_blocks(source: Arc<dyn Source>, members: Members) -> Opened {
+    let no_end = "the file has no end mark (a member without plain bytes): it may be cut";
+    Opened {
+        format: &GZ,
+        source,
+        details: Details {
+            variant: format!("gzip in {} blocks (BGZF)", members.count()),
+            checksums: vec![Checksum {
+                covers: "blocks",
+                algorithm: "crc32",
+                value: String::new(),
+            }],
+            notes: (!members.is_ended)
+                .then(|| no_end.into())
+                .into_iter()
+                .collect(),
+            ..Details::default()
+        },
+        map: Box::new(members),
+    }
+}
+
 fn stream_of(source: &dyn Source) -> Stream {
     Stream {
         at: 0,
@@ -83,8 +112,16 @@ fn stream_of(source: &dyn Source) -> Stream {
     }
 }
 
-/// The number of plain bytes: from a kept index, or as the trailer and the volume inside say.
+/// The number of plain bytes.
 fn size_in(source: &dyn Source) -> Result<u64> {
+    match Members::read(source)? {
+        Some(members) => Ok(members.size()),
+        None => size_of_stream(source),
+    }
+}
+
+/// The number of plain bytes: from a kept index, or as the trailer and the volume inside say.
+fn size_of_stream(source: &dyn Source) -> Result<u64> {
     let stream = stream_of(source);
     if let Some(size) = stream.kept_size(source) {
         return check_size(size);

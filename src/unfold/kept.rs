@@ -1,4 +1,4 @@
-//! Access points that are kept for the next time.
+//! Access points, or places of pieces, that are kept for the next time.
 //!
 //! | size | field |
 //! |---|---|
@@ -8,7 +8,7 @@
 //! | 8 | plain bytes between two access points |
 //! | 4 | CRC-32 of all before |
 //! | 8 | number of access points |
-//! | | each: bit, place, what is left of a match, history, window |
+//! | | each: bit, place, what is left of a match, history, window; of pieces: where it is stored, its plain bytes |
 //! | 4 | CRC-32 of all before |
 //!
 //! Numbers are little-endian. The layout is our own: a file of another version, of another stored file, or with a
@@ -51,6 +51,15 @@ const MOST_WINDOW: usize = WINDOW + 1024;
 pub(super) struct Key {
     hash: [u8; 32],
     folder: PathBuf,
+}
+
+/// A piece of a stream that can be decoded by itself.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Piece {
+    /// Where it is stored, in the unit of its format.
+    pub at: u64,
+    /// Number of plain bytes, not 0.
+    pub plain: u64,
 }
 
 /// An index as it was kept.
@@ -142,14 +151,7 @@ fn parse_header(key: &Key, header: &[u8]) -> Option<(u64, u64)> {
 /// A kept index, if there is one and it is whole.
 pub(super) fn load(key: &Key) -> Option<Kept> {
     let bytes = fs::read(key.path()).ok()?;
-    let (all, sum) = bytes
-        .split_last_chunk::<4>()
-        .map(|(all, sum)| (all, *sum))?;
-    let (size, spacing) = parse_header(key, bytes.get(..HEADER)?)?;
-    if crc32fast::hash(all) != u32::from_le_bytes(sum) {
-        return None;
-    }
-    let mut fields = Fields(all.get(HEADER..)?);
+    let (size, spacing, mut fields) = parse(key, &bytes)?;
     let count = fields.u64()?;
     if count != size / spacing + 1 {
         return None;
@@ -165,6 +167,50 @@ pub(super) fn load(key: &Key) -> Option<Kept> {
 /// Whether an index of an image of so many plain bytes is kept.
 pub(super) fn is_worth(size: u64) -> bool {
     size >= SMALLEST
+}
+
+/// The number of plain bytes, the spacing, and what follows the header, of a file that is whole.
+fn parse<'b>(key: &Key, bytes: &'b [u8]) -> Option<(u64, u64, Fields<'b>)> {
+    let (all, sum) = bytes
+        .split_last_chunk::<4>()
+        .map(|(all, sum)| (all, *sum))?;
+    let (size, spacing) = parse_header(key, bytes.get(..HEADER)?)?;
+    let is_whole = crc32fast::hash(all) == u32::from_le_bytes(sum);
+    let fields = Fields(all.get(HEADER..)?);
+    is_whole.then_some((size, spacing, fields))
+}
+
+/// The pieces that were kept, if there are any.
+pub(super) fn load_pieces(key: &Key) -> Option<Vec<Piece>> {
+    let bytes = fs::read(key.path()).ok()?;
+    let (size, _, mut fields) = parse(key, &bytes)?;
+    let mut pieces = Vec::new();
+    let (mut end, mut sum) = (0, 0_u64);
+    for _ in 0..fields.u64()? {
+        let (at, plain) = (fields.u64()?, fields.u64()?);
+        if plain == 0 || at < end {
+            return None;
+        }
+        (end, sum) = (at.checked_add(1)?, sum.checked_add(plain)?);
+        pieces.push(Piece { at, plain });
+    }
+    (sum == size && size > 0).then_some(pieces)
+}
+
+/// Keeps where pieces are, under a key of their own.
+pub(super) fn save_pieces(key: &Key, pieces: &[Piece]) {
+    let size = pieces.iter().map(|piece| piece.plain).sum();
+    let put = |bytes: &mut Vec<u8>| {
+        for piece in pieces {
+            bytes.extend(piece.at.to_le_bytes());
+            bytes.extend(piece.plain.to_le_bytes());
+        }
+    };
+    if is_worth(size) {
+        if let Err(err) = write_with(key, [size, 1, pieces.len() as u64], put) {
+            log::debug!("{}: the index is not kept: {err}", key.folder.display());
+        }
+    }
 }
 
 /// Keeps an index. What stands against it is nobody's business: it is built again the next time.
@@ -189,16 +235,27 @@ pub(super) fn write(
     spacing: u64,
     accesses: &[Access],
 ) -> std::io::Result<()> {
+    write_with(key, [size, spacing, accesses.len() as u64], |bytes| {
+        for access in accesses {
+            put_access(bytes, access);
+        }
+    })
+}
+
+/// Writes a file: the size, the spacing, the count, and what `put` adds.
+fn write_with(
+    key: &Key,
+    [size, spacing, count]: [u64; 3],
+    put: impl FnOnce(&mut Vec<u8>),
+) -> std::io::Result<()> {
     let mut bytes = Vec::new();
     bytes.extend(MAGIC);
     bytes.extend(key.hash);
     bytes.extend(size.to_le_bytes());
     bytes.extend(spacing.to_le_bytes());
     bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
-    bytes.extend((accesses.len() as u64).to_le_bytes());
-    for access in accesses {
-        put_access(&mut bytes, access);
-    }
+    bytes.extend(count.to_le_bytes());
+    put(&mut bytes);
     bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
     fs::create_dir_all(&key.folder)?;
     let mut file = tempfile::NamedTempFile::new_in(&key.folder)?;

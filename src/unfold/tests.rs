@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use super::{
     deflated::{Deflated, Stream},
     gzip::Framing,
-    kept::{self, Key},
+    kept::{self, Key, Piece},
 };
 use crate::source::{FileSource, Source};
 
@@ -218,6 +218,43 @@ fn a_kept_index_gives_the_same_bytes_and_a_damaged_one_is_none() {
     }
     kept::make_room(&folder.path().join("index"), 10);
     assert!(!file.exists());
+}
+
+#[test]
+fn kept_pieces_are_those_that_were_found_and_damaged_ones_are_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.bz2");
+    std::fs::write(&path, [1; 100]).unwrap();
+    let source = FileSource::open(&path).unwrap();
+    let index = folder.path().join("index");
+    let key = Key::in_folder(&source, 100, 100, index.clone()).unwrap();
+    let piece = |at, plain| Piece { at, plain };
+    let pieces = [piece(0, 9 << 20), piece(7, 1), piece(800, 8 << 20)];
+    assert!(kept::load_pieces(&key).is_none());
+    // Those of a small image are found again sooner than read.
+    kept::save_pieces(&key, &pieces[..2]);
+    assert!(kept::load_pieces(&key).is_none());
+    kept::save_pieces(&key, &pieces);
+    assert_eq!(kept::load_pieces(&key).unwrap(), pieces);
+
+    let file = std::fs::read_dir(&index).unwrap().next().unwrap();
+    let file = file.unwrap().path();
+    let whole = std::fs::read(&file).unwrap();
+    for at in 0..whole.len() {
+        let mut bad = whole.clone();
+        bad[at] ^= 4;
+        std::fs::write(&file, bad).unwrap();
+        assert!(kept::load_pieces(&key).is_none(), "byte {at}");
+    }
+    for bad in [
+        [piece(8, 16 << 20), piece(8, 1)],
+        [piece(0, 16 << 20), piece(9, 0)],
+    ] {
+        kept::save_pieces(&key, &bad);
+        assert!(kept::load_pieces(&key).is_none(), "{bad:?}");
+    }
+    kept::save_size(&key, 16 << 20);
+    assert!(kept::load_pieces(&key).is_none());
 }
 
 #[test]

@@ -209,18 +209,26 @@ impl ConvertArguments {
         };
         let Some(name) = named else {
             let found = format::targets().find(is_of_output);
-            let message =
-                "what to write is missing: give --to FORMAT, --for USE, or an output with -o";
-            return found.ok_or_else(|| Error::new(ErrorKind::Usage, message));
+            return found.ok_or_else(|| self.no_target_named());
         };
         format::targets()
             .find(|target| target.name == name)
-            .ok_or_else(|| {
-                let known: Vec<_> = format::targets().map(|target| target.name).collect();
-                let (name, known) = (name.escape_debug(), known.join(", "));
-                let message = format!("format '{name}' cannot be written; can be: {known}");
-                Error::new(ErrorKind::Usage, message)
-            })
+            .ok_or_else(|| cannot_be_written(name))
+    }
+
+    /// What stands against an output whose name does not tell a format to write.
+    fn no_target_named(&self) -> Error {
+        let output = self.output.as_deref();
+        let read_only = output
+            .and_then(|output| format::of_name(output.as_os_str()))
+            .filter(|format| format.targets.is_empty());
+        match read_only {
+            Some(format) => cannot_be_written(format.name),
+            None => Error::new(
+                ErrorKind::Usage,
+                "what to write is missing: give --to FORMAT, --for USE, or an output with -o",
+            ),
+        }
     }
 
     fn encryption(&self) -> Result<Option<Encryption>> {
@@ -236,6 +244,21 @@ impl ConvertArguments {
             password: Zeroizing::new(password.bytes().to_vec()),
         }))
     }
+}
+
+/// An error for a format that is not written, with what makes it instead where many want it.
+fn cannot_be_written(name: &str) -> Error {
+    let known: Vec<_> = format::targets().map(|target| target.name).collect();
+    let instead = match name {
+        "chd" => {
+            ". MAME's chdman makes CHDs, from a plain image on the mount too: \
+             `chdman createdvd -i X.iso -o X.chd`, of a CD `chdman createcd -i X.cue -o X.chd`"
+        }
+        _ => "",
+    };
+    let (name, known) = (name.escape_debug(), known.join(", "));
+    let message = format!("format '{name}' cannot be written; can be: {known}{instead}");
+    Error::new(ErrorKind::Usage, message)
 }
 
 /// More threads than this only take memory.
