@@ -35,7 +35,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     interval: f64,
     /// Answer with metrics in Prometheus' text format. A mount that does not answer, or is not there, is told as
-    /// plainiso_up 0 and is no failure of this command.
+    /// `plainiso_up` 0 and is no failure of this command.
     #[arg(long, conflicts_with_all = ["json", "watch", "interval"])]
     prometheus: bool,
 }
