@@ -318,7 +318,8 @@ fn the_image_of_a_dvd_is_converted() {
         converts_to(&patched, &others.join("chd/dvd_child.chd"), folder.path());
     }
     if chdman_is_there() {
-        let plain = noise(700 * 2048);
+        let mut plain = noise(700 * 2048);
+        plain[0x8001..0x8006].copy_from_slice(b"CD001");
         let (from, chd) = (folder.path().join("a.iso"), folder.path().join("a.chd"));
         fs::write(&from, &plain).unwrap();
         let words = ["createraw", "-hs", "4096", "-us", "2048", "-i"].map(OsStr::new);

@@ -118,7 +118,7 @@ impl<R: Read> Plain<R> {
     }
 
     fn begin_stream(&mut self) -> io::Result<()> {
-        let header = self.bits.peek(0, 32)?.map(|it| it.to_be_bytes());
+        let header = self.bits.peek(0, 32)?.map(u64::to_be_bytes);
         if let Some([.., b'B', b'Z', b'h', level @ b'1'..=b'9']) = header {
             self.bits.pass(32);
             (self.place, self.level, self.sum) = (Place::Mark, level, 0);

@@ -41,7 +41,7 @@ const MOST_MEMBERS: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Members {
     geometry: Geometry,
-    members: Box<[Member]>,
+    places: Box<[Member]>,
     /// Whether the last one is empty, as it should be.
     pub(super) is_ended: bool,
 }
@@ -109,7 +109,7 @@ impl Members {
             at: member.at << 16 | u64::from(member.len - 1),
             plain: self.geometry.len_of(number) as u64,
         };
-        (0..).zip(&self.members).map(piece).collect()
+        (0..).zip(&self.places).map(piece).collect()
     }
 
     /// Number of plain bytes.
@@ -119,11 +119,11 @@ impl Members {
 
     /// Number of members.
     pub(super) fn count(&self) -> usize {
-        self.members.len()
+        self.places.len()
     }
 
     fn member(&self, block: u64) -> Member {
-        self.members[usize::try_from(block).expect("a block number fits the table")]
+        self.places[usize::try_from(block).expect("a block number fits the table")]
     }
 }
 
@@ -204,7 +204,7 @@ impl Walk {
         };
         Ok(Members {
             geometry,
-            members: self.members.into(),
+            places: self.members.into(),
             is_ended: self.is_ended,
         })
     }
