@@ -36,12 +36,13 @@ use std::{
 use crate::{
     Error, ErrorKind, Result,
     cache::BlockCache,
+    codec::Method,
     digest::{Algorithm, Hasher},
-    format::Password,
+    format::{self, Password},
     image::Image,
     output::Existing,
     pack::{Pack, Target, Wish},
-    source::Folder,
+    source::{FileSource, Folder},
 };
 
 mod compare;
@@ -253,10 +254,18 @@ fn write(
 /// Reads an output back, and compares it with the image.
 fn check(image: &Image, output: &Path, settings: &Settings, watch: &dyn Watch) -> Result<()> {
     watch.begin(Phase::Comparing, image.size());
+    let back = open_output(output, settings).map_err(|err| err.in_context("read back"))?;
+    compare(image, &back, settings.jobs, watch)
+}
+
+fn open_output(output: &Path, settings: &Settings) -> Result<Image> {
+    if settings.target.methods == [Method::Stored] {
+        let opened = format::open_plain(Arc::new(FileSource::open(output)?))?;
+        return Ok(Image::new(opened, Arc::new(BlockCache::new(CACHE))));
+    }
     let encryption = settings.wish.encryption.as_ref();
     let password = || Ok(encryption.map(|it| Password::new(it.password.to_vec())));
-    let back = open(output, &[], &password).map_err(|err| err.in_context("read back"))?;
-    compare(image, &back, settings.jobs, watch)
+    open(output, &[], &password)
 }
 
 /// Opens an image for being read once, from front to end. The parent of a CHD may be one of `parents`, or in one.

@@ -265,6 +265,15 @@ pub fn open(source: Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Opened
     (format.open)(source, options)
 }
 
+/// Opens a file as the plain image that it was written as. Its bytes need not tell that: those of consoles bear marks of
+/// their own, or none.
+///
+/// # Errors
+/// `Corrupt` or `LimitExceeded` when an image cannot have its size.
+pub fn open_plain(source: Arc<dyn Source>) -> Result<Opened> {
+    iso::open(source, &OpenOptions::alone())
+}
+
 /// A file that `by` (a sheet, a descriptor) names, from beside it.
 ///
 /// # Errors

@@ -5,6 +5,7 @@
 use std::{
     fs,
     num::{NonZeroU64, NonZeroUsize},
+    path::Path,
 };
 
 use plainiso::{
@@ -49,6 +50,17 @@ fn every_pair_of_formats_keeps_every_byte() {
             assert_eq!(open(&again).details().notes, [""; 0], "{}", again.display());
         }
     }
+}
+
+#[test]
+fn an_image_without_a_volume_is_read_back_as_the_plain_bytes_that_it_is() {
+    let folder = TempDir::new().unwrap();
+    let disc = Path::new("tests/fixtures/library/Cube.gcz");
+    let output = folder.path().join("cube.iso");
+    let settings = settings("iso");
+    assert!(settings.verify);
+    convert::file(disc, &output, &settings, &Silent).unwrap();
+    assert!(fs::read(&output).unwrap() == plain_of(disc));
 }
 
 proptest! {

@@ -46,7 +46,7 @@ fn is_volume(source: &dyn Source) -> bool {
         && matches!(&identifier, b"CD001" | b"BEA01")
 }
 
-fn open(source: Arc<dyn Source>, _options: &OpenOptions<'_>) -> Result<Opened> {
+pub(super) fn open(source: Arc<dyn Source>, _options: &OpenOptions<'_>) -> Result<Opened> {
     let map = AsStored::new(check_size(source.len())?);
     Ok(Opened {
         format: &ISO,
