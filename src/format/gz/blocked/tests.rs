@@ -104,7 +104,8 @@ fn rejects_a_member_that_holds_more_or_less_than_it_says() {
     let wrong = |number: usize, by: i32| {
         let mut members: Vec<_> = plain.chunks(PIECE).map(member).collect();
         let len_at = members[number].len() - 4;
-        let len = plain.chunks(PIECE).nth(number).unwrap().len() as i32 + by;
+        let len = plain.chunks(PIECE).nth(number).unwrap().len() as u32;
+        let len = len.wrapping_add_signed(by);
         members[number][len_at..].copy_from_slice(&len.to_le_bytes());
         members.concat()
     };
