@@ -124,7 +124,13 @@ impl fuser::Filesystem for Adaptor {
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let name = name.to_os_string();
         self.serve(parent, reply, move |it, reply| {
-            match it.answer("lookup", |fs| fs.lookup(parent.0, &name)) {
+            // A server of NFS has the kernel ask for a number by `.`, and for its folder by `..`.
+            let found = it.answer("lookup", |fs| match name.as_encoded_bytes() {
+                b"." => fs.look_up_number(parent.0),
+                b".." => fs.look_up_parent(parent.0),
+                _ => fs.lookup(parent.0, &name),
+            });
+            match found {
                 Ok(found) => reply.entry(&TTL, &file_attr(&found), GENERATION),
                 Err(errno) => reply.error(errno),
             }

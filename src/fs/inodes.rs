@@ -215,8 +215,7 @@ impl Known {
     }
 
     fn number_of(&self, parent: Ino, name: &OsStr) -> Ino {
-        let hash = StableHash::new().number(parent).bytes(name.as_bytes());
-        let mut ino = hash.finish();
+        let mut ino = hash_of(parent, name);
         loop {
             let is_free = match self.nodes.get(&ino) {
                 Some(node) => {
@@ -230,6 +229,12 @@ impl Known {
             ino = ino.wrapping_add(1);
         }
     }
+}
+
+/// The number that a name has where no other has it.
+pub(super) fn hash_of(parent: Ino, name: &OsStr) -> Ino {
+    let hash = StableHash::new().number(parent).bytes(name.as_bytes());
+    hash.finish()
 }
 
 /// With this error, callers look a name up again.

@@ -17,6 +17,7 @@ const WANTED: &[InitFlags] = &[
     InitFlags::FUSE_READDIRPLUS_AUTO,
     InitFlags::FUSE_CACHE_SYMLINKS,
     InitFlags::FUSE_ASYNC_DIO,
+    InitFlags::FUSE_EXPORT_SUPPORT,
 ];
 
 /// Asks for features, sizes and numbers.
