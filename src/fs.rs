@@ -287,7 +287,8 @@ impl Filesystem {
         };
         let (mut attributes, bearer) = self.attributes_of(ROOT, &found)?;
         let (directory, name) = (&found.directory, found.name());
-        attributes.ino = self.inodes.look_up(parent, directory, name, bearer);
+        (attributes.ino, attributes.generation) =
+            self.inodes.look_up(parent, directory, name, bearer);
         Ok(attributes)
     }
 

@@ -34,7 +34,10 @@ struct Node {
     parent: Ino,
     directory: Arc<Directory>,
     name: Box<OsStr>,
-    lookups: u64,
+    /// With so many it is known for ever.
+    lookups: u32,
+    /// What the kernel was told last.
+    generation: u32,
 }
 
 /// What hangs on an inode.
@@ -125,29 +128,50 @@ impl Inodes {
         self.known().number_of(parent, name)
     }
 
-    /// Counts one lookup of the name, and of what bears it. A number under which somebody has another file open is
-    /// left to that one: the kernel would cut its reads at the size of the newcomer.
+    /// Counts one lookup of the name, and of what bears it. Returns its number and the generation of that. A number
+    /// under which somebody has another file open is left to that one: the kernel would cut its reads at the size of
+    /// the newcomer, and with the generation of the newcomer they would fail.
     pub(super) fn look_up(
         &self,
         parent: Ino,
         directory: &Arc<Directory>,
         name: &OsStr,
         bearer: Bearer,
-    ) -> Ino {
+    ) -> (Ino, u32) {
         let mut known = self.changed();
         let mut ino = known.number_of(parent, name);
         while known.leaves_to_readers(ino, bearer) {
             ino = known.number_of(parent, name);
         }
+        let has_readers = known.has_readers_of(ino, bearer);
         let new = || Node::new(parent, directory, name);
         let node = known.nodes.entry(ino).or_insert_with(new);
-        node.lookups += 1;
+        node.lookups = node.lookups.saturating_add(1);
+        if !has_readers {
+            node.generation = bearer.generation();
+        }
+        let generation = node.generation;
         // The directory may have been forgotten and found again: what is open stays with the inode.
         let before = mem::replace(&mut node.directory, Arc::clone(directory));
         drop(known);
         // A listing may go with it, after the lock.
         drop(before);
-        ino
+        (ino, generation)
+    }
+
+    /// The generation that the kernel was told last of an inode.
+    pub(super) fn generation_of(&self, ino: Ino) -> u32 {
+        let known = self.known();
+        known.nodes.get(&ino).map_or(0, |node| node.generation)
+    }
+
+    /// Whether a file is the one of which the kernel was told, so that it may be opened under this number.
+    pub(super) fn is_told(&self, ino: Ino, bearer: Bearer) -> bool {
+        let known = self.known();
+        let node = known.nodes.get(&ino);
+        ino == ROOT
+            || node.is_some_and(|node| node.generation == bearer.generation())
+            || known.has_readers_of(ino, bearer)
     }
 
     pub(super) fn forget(&self, ino: Ino, lookups: u64) {
@@ -155,6 +179,10 @@ impl Inodes {
         let Some(node) = known.nodes.get_mut(&ino).filter(|_| ino != ROOT) else {
             return;
         };
+        if node.lookups == u32::MAX {
+            return;
+        }
+        let lookups = u32::try_from(lookups).unwrap_or(u32::MAX);
         node.lookups = node.lookups.saturating_sub(lookups);
         let forgotten = match node.lookups {
             0 => Some((known.nodes.remove(&ino), known.states.remove(&ino))),
@@ -209,6 +237,13 @@ impl Known {
         state.is_some_and(|state| state.leaves_to_readers(bearer))
     }
 
+    /// Whether somebody has the file open under this number.
+    fn has_readers_of(&self, ino: Ino, bearer: Bearer) -> bool {
+        let state = self.states.get(&ino);
+        let open = state.and_then(|state| state.open.upgrade());
+        open.is_some_and(|open| open.has_readers() && bearer.is_that_of(open.bearer()))
+    }
+
     fn is_displaced(&self, ino: Ino) -> bool {
         let state = self.states.get(&ino);
         state.is_some_and(|state| state.is_displaced)
@@ -250,6 +285,7 @@ impl Node {
             directory: Arc::clone(directory),
             name: name.into(),
             lookups: 0,
+            generation: 0,
         }
     }
 }
@@ -329,7 +365,7 @@ mod tests {
     }
 
     fn look_up(inodes: &Inodes, parent: Ino, directory: &Arc<Directory>, name: &OsStr) -> Ino {
-        inodes.look_up(parent, directory, name, of_state(7))
+        inodes.look_up(parent, directory, name, of_state(7)).0
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub struct Options {
 pub struct Attributes {
     /// Its number.
     pub ino: Ino,
+    /// Of a lookup: another one when another file bears the number. 0 of folders, and where nothing was looked up.
+    pub generation: u32,
     /// File, directory or symbolic link.
     pub kind: Kind,
     /// Plain bytes.

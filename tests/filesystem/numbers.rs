@@ -1,6 +1,6 @@
 //! Numbers that the kernel has forgotten, or has from an earlier run, as servers of NFS ask for them.
 
-use std::fs;
+use std::{fs, io::Write, os::unix::fs::symlink};
 
 use plainiso::{
     ErrorKind,
@@ -122,4 +122,113 @@ fn many_threads_that_ask_for_numbers_share_one_walk() {
             });
         }
     });
+}
+
+fn is_stale<T>(result: plainiso::Result<T>) -> bool {
+    result.is_err_and(|err| err.os_error() == Some(libc::ESTALE))
+}
+
+/// What a handle is made of.
+fn handle(filesystem: &Filesystem, path: &str) -> (Ino, u32) {
+    let found = find(filesystem, path).unwrap();
+    (found.ino, found.generation)
+}
+
+fn replace(library: &Library, name: &str, bytes: &[u8]) {
+    library.put("new", bytes);
+    fs::rename(library.path("new"), library.path(name)).unwrap();
+}
+
+#[test]
+fn a_file_that_was_replaced_has_its_number_and_another_generation() {
+    let library = library();
+    symlink("y", library.path("link")).unwrap();
+    let filesystem = library.mount();
+    for (shown, stored) in [("a/b/c/Game.iso", "a/b/c/Game.cso"), ("y", "y")] {
+        let first = handle(&filesystem, shown);
+        assert_eq!(handle(&filesystem, shown), first);
+        assert_eq!(handle(&library.mount(), shown), first);
+        replace(&library, stored, &cso(&vec![7; 40_000]));
+        let second = handle(&filesystem, shown);
+        assert_eq!(second.0, first.0);
+        assert_ne!(second.1, first.1);
+        assert_eq!(handle(&library.mount(), shown), second);
+        let found = library.mount().look_up_number(first.0).unwrap();
+        assert_eq!((found.ino, found.generation), second);
+    }
+    let first = handle(&filesystem, "link");
+    symlink("a", library.path("new")).unwrap();
+    fs::rename(library.path("new"), library.path("link")).unwrap();
+    assert_ne!(handle(&filesystem, "link"), first);
+}
+
+#[test]
+fn an_image_that_is_overwritten_has_another_generation_and_a_plain_file_keeps_its_own() {
+    let library = library();
+    let filesystem = library.mount();
+    let (image, plain) = ("a/b/c/Game.iso", "a/b/x");
+    let first = [image, plain].map(|path| handle(&filesystem, path));
+    library.put("a/b/c/Game.cso", &cso(&vec![7; 40_000]));
+    let mut log = fs::File::options()
+        .append(true)
+        .open(library.path(plain))
+        .unwrap();
+    log.write_all(b"678").unwrap();
+    // The kernel did not look it up again.
+    let open = filesystem.open(first[1].0).unwrap();
+    let mut bytes = [0; 9];
+    assert_eq!(filesystem.read(open.handle, &mut bytes, 0).unwrap(), 8);
+    assert!(is_stale(filesystem.open(first[0].0)));
+    let second = [image, plain].map(|path| handle(&filesystem, path));
+    assert_ne!(second[0], first[0]);
+    assert_eq!(second[1], first[1]);
+}
+
+#[test]
+fn folders_and_the_root_have_one_generation() {
+    let library = library();
+    let filesystem = library.mount();
+    let a = handle(&filesystem, "a");
+    fs::rename(library.path("a"), library.path("b")).unwrap();
+    fs::create_dir(library.path("a")).unwrap();
+    assert_eq!(handle(&filesystem, "a"), a);
+    assert_eq!(a.1, 0);
+    // With another one the kernel would give the whole mount up.
+    assert_eq!(handle(&filesystem, ""), (ROOT, 0));
+    let mut options = crate::library::options(&[&library.path("b/b/c/Game.cso")]);
+    options.root_is_file = true;
+    let file = Filesystem::new(options).unwrap();
+    assert_eq!(file.look_up_number(ROOT).unwrap().generation, 0);
+    library.put("b/b/c/Game.cso", &cso(&vec![7; 50_000]));
+    assert!(file.open(ROOT).is_ok());
+}
+
+#[test]
+fn a_file_that_is_replaced_after_its_lookup_opens_when_it_was_looked_up_again() {
+    let library = library();
+    let filesystem = library.mount();
+    for (shown, stored) in [("a/b/c/Game.iso", "a/b/c/Game.cso"), ("y", "y")] {
+        let (ino, _) = handle(&filesystem, shown);
+        let before = filesystem.open(ino).unwrap();
+        filesystem.release(before.handle);
+        replace(&library, stored, &cso(&vec![7; 50_000]));
+        assert!(is_stale(filesystem.open(ino)), "{shown}");
+        assert!(is_stale(filesystem.open(ino)), "{shown}");
+        assert_eq!(handle(&filesystem, shown).0, ino);
+        assert!(filesystem.open(ino).is_ok(), "{shown}");
+    }
+}
+
+#[test]
+fn the_generation_of_a_file_that_is_open_never_changes() {
+    let library = library();
+    let filesystem = library.mount();
+    let first = handle(&filesystem, "a/b/c/Game.iso");
+    let open = filesystem.open(first.0).unwrap();
+    replace(&library, "a/b/c/Game.cso", &cso(&vec![7; 50_000]));
+    let next = handle(&filesystem, "a/b/c/Game.iso");
+    assert_ne!(next.0, first.0);
+    assert_eq!(filesystem.generation_of(first.0), first.1);
+    assert!(is_stale(filesystem.look_up_number(first.0)));
+    assert_eq!(filesystem.read(open.handle, &mut [0; 9], 0).unwrap(), 9);
 }
