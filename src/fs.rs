@@ -81,7 +81,7 @@ impl Filesystem {
         })?;
         let top = Arc::new(top);
         Ok(Self {
-            inodes: Inodes::new(&top),
+            inodes: Inodes::new(&top, options.nfs_export),
             numbers: Numbers::new(),
             options,
             catalog,
@@ -214,6 +214,12 @@ impl Filesystem {
     /// As [`Filesystem::attributes`].
     pub fn xattr_names(&self, ino: Ino) -> Result<Vec<&'static str>> {
         xattrs::names(self, ino)
+    }
+
+    /// Whether servers of NFS give it out.
+    #[must_use]
+    pub fn is_exported(&self) -> bool {
+        self.options.nfs_export
     }
 
     /// Tells which sources hang together, if one hangs: those on one device.

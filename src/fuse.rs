@@ -33,8 +33,8 @@ use std::{
 };
 
 use fuser::{
-    AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, FopenFlags,
-    INodeNo, IoctlFlags, KernelConfig, LockOwner, OpenAccMode, OpenFlags, PollEvents, PollFlags,
+    AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, FopenFlags, INodeNo,
+    IoctlFlags, KernelConfig, LockOwner, OpenAccMode, OpenFlags, PollEvents, PollFlags,
     PollNotifier, RenameFlags, ReplyAttr, ReplyBmap, ReplyCreate, ReplyData, ReplyDirectory,
     ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyPoll,
     ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
@@ -115,13 +115,18 @@ macro_rules! refuse {
 impl fuser::Filesystem for Adaptor {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
         self.server.openings.ask(config);
-        features::ask(config, self.readahead)
+        let is_exported = self.server.filesystem.is_exported();
+        features::ask(config, self.readahead, is_exported)
     }
 
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        // A server of NFS has the kernel ask for a number by `.`, and for its folder by `..`.
+        let what = match name.as_encoded_bytes() {
+            b"." | b".." => What::Number,
+            _ => What::Other,
+        };
         let name = name.to_os_string();
-        self.serve(parent, reply, move |it, reply| {
-            // A server of NFS has the kernel ask for a number by `.`, and for its folder by `..`.
+        self.serve_what(what, parent, reply, move |it, reply| {
             let found = it.answer("lookup", |fs| match name.as_encoded_bytes() {
                 b"." => fs.look_up_number(parent.0),
                 b".." => fs.look_up_parent(parent.0),

@@ -18,18 +18,13 @@ impl Filesystem {
     ///
     /// # Errors
     /// `IsADirectory` for anything but a file; what reading the image's header and index reports; `NotFound` when
-    /// the file is gone, `Io` when it cannot be read; ESTALE when another file has the name than the one that was
-    /// looked up.
+    /// the file is gone, `Io` when it cannot be read; ESTALE when another file has the name by now.
     pub fn open(&self, ino: Ino) -> Result<OpenFile> {
         let found = self.find(ino)?;
-        let told = self.inodes.generation_of(ino);
         let opened = self.open_found(ino, &found)?;
         let (fingerprint, is_in_use) = (opened.fingerprint(), opened.is_in_use());
         // From here on the number is left to this reader, so what the kernel is told before that is known below.
         let handle = OpenHandle::new(opened, &self.ahead);
-        if self.inodes.generation_of(ino) != told {
-            return Err(displaced());
-        }
         let keeps = |state: &mut State| state.keeps_pages(fingerprint, is_in_use);
         let unchanged = self.inodes.with_state(ino, keeps);
         Ok(OpenFile {
@@ -92,7 +87,7 @@ impl Filesystem {
         self.inodes.displace(ino, &open.0);
     }
 
-    /// The generation of a number that was looked up last, 0 of one that is not known.
+    /// The generation of a number that was looked up, 0 of one that is not known.
     #[must_use]
     pub fn generation_of(&self, ino: Ino) -> u32 {
         self.inodes.generation_of(ino)
@@ -133,7 +128,7 @@ impl Filesystem {
     pub(super) fn open_found(&self, ino: Ino, found: &Found) -> Result<Arc<OpenedFile>> {
         let (file, seen) = self.look_at(found)?;
         let bearer = Bearer::of(&seen);
-        if self.inodes.leaves_to_readers(ino, bearer) || !self.inodes.is_told(ino, bearer) {
+        if self.inodes.leaves_to_readers(ino, bearer) || self.inodes.is_of_another(ino, bearer) {
             return Err(displaced());
         }
         let shared = |state: &mut State| state.shared(seen.stat.fingerprint);

@@ -23,6 +23,8 @@ pub struct Options {
     pub images_only: bool,
     /// Follow symbolic links that leave the library.
     pub follow_links: bool,
+    /// Servers of NFS give it out: they need numbers that stand for one file each, as long as the kernel knows it.
+    pub nfs_export: bool,
     /// Which files a disc of one data track is shown as.
     pub tracks: Tracks,
     /// Files and folders that may hold the parents of CHDs.
@@ -44,7 +46,8 @@ pub struct Options {
 pub struct Attributes {
     /// Its number.
     pub ino: Ino,
-    /// Of a lookup: another one when another file bears the number. 0 of folders, and where nothing was looked up.
+    /// Of a lookup, where servers of NFS give it out: another one when another file bears the number. 0 else, and of
+    /// folders.
     pub generation: u32,
     /// File, directory or symbolic link.
     pub kind: Kind,

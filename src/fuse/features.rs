@@ -17,15 +17,24 @@ const WANTED: &[InitFlags] = &[
     InitFlags::FUSE_READDIRPLUS_AUTO,
     InitFlags::FUSE_CACHE_SYMLINKS,
     InitFlags::FUSE_ASYNC_DIO,
-    InitFlags::FUSE_EXPORT_SUPPORT,
 ];
 
 /// Asks for features, sizes and numbers.
 ///
 /// # Errors
 /// When the kernel does not take the size of requests.
-pub(super) fn ask(config: &mut KernelConfig, readahead: Option<u32>) -> io::Result<()> {
-    for &feature in WANTED {
+pub(super) fn ask(
+    config: &mut KernelConfig,
+    readahead: Option<u32>,
+    is_exported: bool,
+) -> io::Result<()> {
+    // Without generations, a handle of a file that was replaced would lead to the newcomer: better there are none.
+    let handles = if is_exported {
+        InitFlags::FUSE_EXPORT_SUPPORT
+    } else {
+        InitFlags::FUSE_NO_EXPORT_SUPPORT
+    };
+    for &feature in WANTED.iter().chain([&handles]) {
         // A kernel without it is served as well.
         let _ = config.add_capabilities(feature);
     }

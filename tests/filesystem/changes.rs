@@ -55,8 +55,8 @@ fn a_missing_part_is_found_when_it_arrives() {
 fn pages_are_kept_across_opens_while_the_source_is_unchanged() {
     let library = Library::with(&[("Game.cso", &cso(&volume(40_000)))]);
     let filesystem = library.mount();
+    let ino = find(&filesystem, "Game.iso").unwrap().ino;
     let unchanged = || {
-        let ino = find(&filesystem, "Game.iso").unwrap().ino;
         let opened = filesystem.open(ino).unwrap();
         filesystem.release(opened.handle);
         opened.unchanged
