@@ -122,7 +122,7 @@ fn handles_can_be_used() -> bool {
 
 /// Makes the kernel forget the inodes that nobody uses, where it lets us.
 fn forget() {
-    if let Err(why) = fs::write("/proc/sys/vm/drop_caches", "3") {
+    if let Err(why) = fs::write("/proc/sys/vm/drop_caches", "2") {
         eprintln!("left out: the kernel does not forget on demand ({why})");
     }
 }
