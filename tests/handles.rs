@@ -215,14 +215,14 @@ fn a_handle_of_a_file_that_was_replaced_is_stale_and_never_gives_other_bytes() {
     for since in all {
         let library = tempfile::tempdir().unwrap();
         for case in &CASES {
-            case.put(library.path(), &[1; 50_000]);
+            case.put(library.path(), &vec![1; 50_000]);
         }
         let mut mount = exported(library.path());
         for case in CASES {
             let shown = |mount: &Mount| mount.path().join(case.shown);
             let old = handle_of(&shown(&mount));
             assert_eq!(read(&mount, &old), Ok(vec![1; 50_000]));
-            case.put(library.path(), &[2; 60_000]);
+            case.put(library.path(), &vec![2; 60_000]);
             match since {
                 Since::Nothing => {}
                 Since::SomebodyLooked => eventually("the new size", || {
@@ -236,7 +236,7 @@ fn a_handle_of_a_file_that_was_replaced_is_stale_and_never_gives_other_bytes() {
             }
             let what = format!("{since:?}: {}", case.shown);
             assert_eq!(read(&mount, &old), STALE, "{what}");
-            assert_eq!(fs::read(shown(&mount)).unwrap(), [2; 60_000], "{what}");
+            assert_eq!(fs::read(shown(&mount)).unwrap(), vec![2; 60_000], "{what}");
             assert_eq!(read(&mount, &old), STALE, "{what}");
             let new = handle_of(&shown(&mount));
             assert_eq!(read(&mount, &new), Ok(vec![2; 60_000]), "{what}");
@@ -277,7 +277,7 @@ fn one_handle_gives_one_content_while_its_file_is_replaced_again_and_again() {
     }
     for case in CASES {
         let library = tempfile::tempdir().unwrap();
-        case.put(library.path(), &[0; 20_000]);
+        case.put(library.path(), &vec![0; 20_000]);
         let mount = exported(library.path());
         let shown = mount.path().join(case.shown);
         let is_over = AtomicBool::new(false);
@@ -287,7 +287,7 @@ fn one_handle_gives_one_content_while_its_file_is_replaced_again_and_again() {
                     if is_over.load(Ordering::Relaxed) {
                         break;
                     }
-                    case.put(library.path(), &[content; 20_000]);
+                    case.put(library.path(), &vec![content; 20_000]);
                     thread::yield_now();
                 }
             });

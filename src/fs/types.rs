@@ -12,6 +12,7 @@ pub const ROOT: Ino = 1;
 
 /// What a filesystem shows, and how.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)]
 pub struct Options {
     /// Image files and folders, in the order given. One image file alone with `root_is_file` becomes the root itself.
     pub sources: Vec<PathBuf>,
