@@ -21,6 +21,7 @@ mod bearer;
 mod handles;
 mod idle;
 mod inodes;
+mod numbers;
 mod opened;
 mod opening;
 mod shared;
@@ -33,6 +34,7 @@ use bearer::Bearer;
 use handles::{Handles, Snapshot};
 use idle::Idle;
 use inodes::Inodes;
+use numbers::Numbers;
 use opened::{OpenHandle, OpenedFile};
 pub use shared::SharedFile;
 use stats::Counters;
@@ -51,6 +53,7 @@ pub struct Filesystem {
     catalog: Catalog,
     top: Arc<Directory>,
     inodes: Inodes,
+    numbers: Numbers,
     files: Handles<OpenHandle>,
     idle: Idle<OpenedFile>,
     directories: Handles<Snapshot>,
@@ -78,7 +81,8 @@ impl Filesystem {
         })?;
         let top = Arc::new(top);
         Ok(Self {
-            inodes: Inodes::new(&top),
+            inodes: Inodes::new(&top, options.nfs_export),
+            numbers: Numbers::new(),
             options,
             catalog,
             top,
@@ -98,18 +102,7 @@ impl Filesystem {
     /// `NotFound` when the directory has no such name, `NotADirectory` when `parent` is none, `Io` when the library
     /// cannot be read.
     pub fn lookup(&self, parent: Ino, name: &OsStr) -> Result<Attributes> {
-        let directory = self.directory(parent)?;
-        let listing = self.list(&directory)?;
-        let index = listing.find(name).ok_or_else(no_such_name)?;
-        let found = Found {
-            directory,
-            listing,
-            index,
-        };
-        let (mut attributes, bearer) = self.attributes_of(ROOT, &found)?;
-        let (directory, name) = (&found.directory, found.name());
-        attributes.ino = self.inodes.look_up(parent, directory, name, bearer);
-        Ok(attributes)
+        self.look_up_in(parent, self.directory(parent)?, name)
     }
 
     /// The attributes of an inode. Of a file that is gone, or lost its name to another, and is still open, those that
@@ -223,6 +216,12 @@ impl Filesystem {
         xattrs::names(self, ino)
     }
 
+    /// Whether servers of NFS give it out.
+    #[must_use]
+    pub fn is_exported(&self) -> bool {
+        self.options.nfs_export
+    }
+
     /// Tells which sources hang together, if one hangs: those on one device.
     #[must_use]
     pub fn device_of(&self, ino: Ino) -> u64 {
@@ -250,6 +249,7 @@ impl Filesystem {
     /// Looks at every folder again at its next use, and closes what nobody has open.
     pub fn rescan(&self) {
         self.idle.clear();
+        self.numbers.start_anew();
         self.catalog.rescan();
     }
 }
@@ -277,6 +277,27 @@ impl Found {
 }
 
 impl Filesystem {
+    /// Finds a name in a directory that is at hand, and counts one lookup of its inode.
+    fn look_up_in(
+        &self,
+        parent: Ino,
+        directory: Arc<Directory>,
+        name: &OsStr,
+    ) -> Result<Attributes> {
+        let listing = self.list(&directory)?;
+        let index = listing.find(name).ok_or_else(no_such_name)?;
+        let found = Found {
+            directory,
+            listing,
+            index,
+        };
+        let (mut attributes, bearer) = self.attributes_of(ROOT, &found)?;
+        let (directory, name) = (&found.directory, found.name());
+        (attributes.ino, attributes.generation) =
+            self.inodes.look_up(parent, directory, name, bearer);
+        Ok(attributes)
+    }
+
     fn list(&self, directory: &Directory) -> Result<Arc<Listing>> {
         self.with_room(|| self.catalog.list(directory))
     }

@@ -33,15 +33,15 @@ use std::{
 };
 
 use fuser::{
-    AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, FopenFlags, Generation,
-    INodeNo, IoctlFlags, KernelConfig, LockOwner, OpenAccMode, OpenFlags, PollEvents, PollFlags,
+    AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, FopenFlags, INodeNo,
+    IoctlFlags, KernelConfig, LockOwner, OpenAccMode, OpenFlags, PollEvents, PollFlags,
     PollNotifier, RenameFlags, ReplyAttr, ReplyBmap, ReplyCreate, ReplyData, ReplyDirectory,
     ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyPoll,
     ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 
 use self::{
-    attr::{file_attr, file_type, send_xattr},
+    attr::{file_attr, file_type, generation, send_xattr},
     kernel::Kernel,
     opening::Openings,
     options::MountOptions,
@@ -52,9 +52,6 @@ use crate::fs::{Filesystem, Seek};
 
 /// How long the kernel may believe a name or an attribute: a change below is seen after this time at the latest.
 const TTL: Duration = Duration::from_secs(1);
-
-/// Inode numbers are made from names and never used for anything else, so there is one generation.
-const GENERATION: Generation = Generation(0);
 
 /// Answers the kernel out of a filesystem.
 pub(crate) struct Adaptor {
@@ -118,14 +115,25 @@ macro_rules! refuse {
 impl fuser::Filesystem for Adaptor {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
         self.server.openings.ask(config);
-        features::ask(config, self.readahead)
+        let is_exported = self.server.filesystem.is_exported();
+        features::ask(config, self.readahead, is_exported)
     }
 
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        // A server of NFS has the kernel ask for a number by `.`, and for its folder by `..`.
+        let what = match name.as_encoded_bytes() {
+            b"." | b".." => What::Number,
+            _ => What::Other,
+        };
         let name = name.to_os_string();
-        self.serve(parent, reply, move |it, reply| {
-            match it.answer("lookup", |fs| fs.lookup(parent.0, &name)) {
-                Ok(found) => reply.entry(&TTL, &file_attr(&found), GENERATION),
+        self.serve_what(what, parent, reply, move |it, reply| {
+            let found = it.answer("lookup", |fs| match name.as_encoded_bytes() {
+                b"." => fs.look_up_number(parent.0),
+                b".." => fs.look_up_parent(parent.0),
+                _ => fs.lookup(parent.0, &name),
+            });
+            match found {
+                Ok(found) => reply.entry(&TTL, &file_attr(&found), generation(&found)),
                 Err(errno) => reply.error(errno),
             }
         });
@@ -283,11 +291,11 @@ impl fuser::Filesystem for Adaptor {
         self.serve(ino, reply, move |it, mut reply| {
             let filled = it.answer("readdirplus", |fs| {
                 listing::list_with_attributes(fs, ino.0, handle.0, from, |next, line, found| {
-                    let (attr, ttl) = match found {
-                        Some(attributes) => (file_attr(attributes), TTL),
-                        None => (file_attr(&listing::placeholder(line)), Duration::ZERO),
-                    };
-                    reply.add(attr.ino, next, &line.name, &ttl, &attr, GENERATION)
+                    let placeholder = || listing::placeholder(&it.filesystem, line);
+                    let ttl = found.map_or(Duration::ZERO, |_| TTL);
+                    let found = found.cloned().unwrap_or_else(placeholder);
+                    let (attr, generation) = (file_attr(&found), generation(&found));
+                    reply.add(attr.ino, next, &line.name, &ttl, &attr, generation)
                 })
             });
             match filled {

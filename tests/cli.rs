@@ -185,6 +185,7 @@ fn every_mount_option_is_in_the_help_and_in_the_manual() {
         "images_only",
         "name",
         "follow_links",
+        "nfs_export",
         "password-file",
         "parent",
         "mkdir",

@@ -17,6 +17,8 @@ mod damage;
 mod links;
 #[path = "filesystem/names.rs"]
 mod names;
+#[path = "filesystem/numbers.rs"]
+mod numbers;
 #[path = "filesystem/playlists.rs"]
 mod playlists;
 #[path = "filesystem/reading.rs"]

@@ -23,8 +23,9 @@ pub struct Stat {
     pub uid: u32,
     /// Group.
     pub gid: u32,
-    /// Device and inode, of a set those of the first file.
-    pub id: (u64, u64),
+    /// Another for each file, however it is written to: device, inode and time of birth, where the file system tells
+    /// that; without it a new file may get the number of one that was removed. Of a set, that of the first file.
+    pub identity: u64,
     /// Changes whenever a file is replaced or written to.
     pub fingerprint: u64,
 }
@@ -100,7 +101,7 @@ impl From<&Metadata> for Stat {
             mode: metadata.mode(),
             uid: metadata.uid(),
             gid: metadata.gid(),
-            id: id(metadata),
+            identity: identity(metadata),
             fingerprint: hash.finish(),
         }
     }
@@ -155,6 +156,20 @@ impl FolderStamp {
             .duration_since(self.taken)
             .is_ok_and(|age| age >= pause)
     }
+}
+
+fn identity(metadata: &Metadata) -> u64 {
+    let born = metadata.created().ok();
+    let born = born.and_then(|born| born.duration_since(SystemTime::UNIX_EPOCH).ok());
+    let born = born.unwrap_or_default();
+    let hash = [
+        metadata.dev(),
+        metadata.ino(),
+        born.as_secs(),
+        born.subsec_nanos().into(),
+    ];
+    let hash = hash.into_iter().fold(StableHash::new(), StableHash::number);
+    hash.finish()
 }
 
 /// The numbers that tell one folder from another.

@@ -127,6 +127,7 @@ impl Plan {
             naming: settings.naming,
             images_only: settings.images_only,
             follow_links: settings.follow_links,
+            nfs_export: settings.nfs_export,
             tracks: settings.tracks,
             parents: self.parents.paths().to_vec(),
             uid: settings.uid,

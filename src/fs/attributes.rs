@@ -24,7 +24,7 @@ impl Filesystem {
                     mode: 0o777,
                     ..self.common(ino, Kind::Link, &stat)
                 };
-                Ok((attributes, Bearer::NO_FILE))
+                Ok((attributes, Bearer::of_link(&stat)))
             }
         }
     }
@@ -66,6 +66,7 @@ impl Filesystem {
     fn common(&self, ino: Ino, kind: Kind, stat: &Stat) -> Attributes {
         Attributes {
             ino,
+            generation: 0,
             kind,
             size: stat.stored_size,
             stored_size: stat.stored_size,

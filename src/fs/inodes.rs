@@ -26,6 +26,8 @@ pub(super) struct Inodes(RwLock<Known>);
 struct Known {
     nodes: BTreeMap<Ino, Node>,
     states: HashMap<Ino, State>,
+    /// Whether handles are made of the numbers.
+    is_exported: bool,
 }
 
 /// A name that the kernel knows by its number.
@@ -34,7 +36,10 @@ struct Node {
     parent: Ino,
     directory: Arc<Directory>,
     name: Box<OsStr>,
-    lookups: u64,
+    /// With so many it is known for ever.
+    lookups: u32,
+    /// Of what bears it, as long as it is known.
+    generation: u32,
 }
 
 /// What hangs on an inode.
@@ -58,11 +63,12 @@ pub(super) struct State {
 
 impl Inodes {
     /// Knows the root, which stands for the top or for the only file in it.
-    pub(super) fn new(top: &Arc<Directory>) -> Self {
+    pub(super) fn new(top: &Arc<Directory>, is_exported: bool) -> Self {
         let root = Node::new(ROOT, top, OsStr::new(""));
         Self(RwLock::new(Known {
             nodes: BTreeMap::from([(ROOT, root)]),
             states: HashMap::new(),
+            is_exported,
         }))
     }
 
@@ -125,29 +131,46 @@ impl Inodes {
         self.known().number_of(parent, name)
     }
 
-    /// Counts one lookup of the name, and of what bears it. A number under which somebody has another file open is
-    /// left to that one: the kernel would cut its reads at the size of the newcomer.
+    /// Counts one lookup of the name, and of what bears it. Returns its number and the generation of that. A number
+    /// under which somebody has another file open is left to that one: the kernel would cut its reads at the size of
+    /// the newcomer. So is one for which there may be handles of another file.
     pub(super) fn look_up(
         &self,
         parent: Ino,
         directory: &Arc<Directory>,
         name: &OsStr,
         bearer: Bearer,
-    ) -> Ino {
+    ) -> (Ino, u32) {
         let mut known = self.changed();
         let mut ino = known.number_of(parent, name);
-        while known.leaves_to_readers(ino, bearer) {
+        while known.leaves_to_readers(ino, bearer) || known.leaves_to_handles(ino, bearer) {
             ino = known.number_of(parent, name);
         }
-        let new = || Node::new(parent, directory, name);
+        let generation = known.generation(bearer);
+        let new = || Node {
+            generation,
+            ..Node::new(parent, directory, name)
+        };
         let node = known.nodes.entry(ino).or_insert_with(new);
-        node.lookups += 1;
+        node.lookups = node.lookups.saturating_add(1);
+        let generation = node.generation;
         // The directory may have been forgotten and found again: what is open stays with the inode.
         let before = mem::replace(&mut node.directory, Arc::clone(directory));
         drop(known);
         // A listing may go with it, after the lock.
         drop(before);
-        ino
+        (ino, generation)
+    }
+
+    /// The generation of an inode that the kernel knows.
+    pub(super) fn generation_of(&self, ino: Ino) -> u32 {
+        let known = self.known();
+        known.nodes.get(&ino).map_or(0, |node| node.generation)
+    }
+
+    /// Whether the kernel knows another file under this number, of which there may be handles.
+    pub(super) fn is_of_another(&self, ino: Ino, bearer: Bearer) -> bool {
+        self.known().is_of_another(ino, bearer)
     }
 
     pub(super) fn forget(&self, ino: Ino, lookups: u64) {
@@ -155,6 +178,10 @@ impl Inodes {
         let Some(node) = known.nodes.get_mut(&ino).filter(|_| ino != ROOT) else {
             return;
         };
+        if node.lookups == u32::MAX {
+            return;
+        }
+        let lookups = u32::try_from(lookups).unwrap_or(u32::MAX);
         node.lookups = node.lookups.saturating_sub(lookups);
         let forgotten = match node.lookups {
             0 => Some((known.nodes.remove(&ino), known.states.remove(&ino))),
@@ -209,14 +236,44 @@ impl Known {
         state.is_some_and(|state| state.leaves_to_readers(bearer))
     }
 
+    fn generation(&self, bearer: Bearer) -> u32 {
+        if self.is_exported {
+            bearer.generation()
+        } else {
+            0
+        }
+    }
+
+    fn is_of_another(&self, ino: Ino, bearer: Bearer) -> bool {
+        let node = self.nodes.get(&ino).filter(|_| ino != ROOT);
+        let generation = self.generation(bearer);
+        node.is_some_and(|node| node.generation != generation && !self.has_readers_of(ino, bearer))
+    }
+
+    /// Whether somebody has the file open under this number.
+    fn has_readers_of(&self, ino: Ino, bearer: Bearer) -> bool {
+        let state = self.states.get(&ino);
+        let open = state.and_then(|state| state.open.upgrade());
+        open.is_some_and(|open| open.has_readers() && bearer.is_that_of(open.bearer()))
+    }
+
+    /// A number has one generation as long as the kernel knows it: it may take two answers in another order than we
+    /// gave them.
+    fn leaves_to_handles(&mut self, ino: Ino, bearer: Bearer) -> bool {
+        let is_left = self.is_of_another(ino, bearer);
+        if is_left {
+            self.states.entry(ino).or_default().is_displaced = true;
+        }
+        is_left
+    }
+
     fn is_displaced(&self, ino: Ino) -> bool {
         let state = self.states.get(&ino);
         state.is_some_and(|state| state.is_displaced)
     }
 
     fn number_of(&self, parent: Ino, name: &OsStr) -> Ino {
-        let hash = StableHash::new().number(parent).bytes(name.as_bytes());
-        let mut ino = hash.finish();
+        let mut ino = hash_of(parent, name);
         loop {
             let is_free = match self.nodes.get(&ino) {
                 Some(node) => {
@@ -232,6 +289,12 @@ impl Known {
     }
 }
 
+/// The number that a name has where no other has it.
+pub(super) fn hash_of(parent: Ino, name: &OsStr) -> Ino {
+    let hash = StableHash::new().number(parent).bytes(name.as_bytes());
+    hash.finish()
+}
+
 /// With this error, callers look a name up again.
 pub(super) fn displaced() -> Error {
     let stale = io::Error::from_raw_os_error(libc::ESTALE);
@@ -245,6 +308,7 @@ impl Node {
             directory: Arc::clone(directory),
             name: name.into(),
             lookups: 0,
+            generation: 0,
         }
     }
 }
@@ -324,13 +388,13 @@ mod tests {
     }
 
     fn look_up(inodes: &Inodes, parent: Ino, directory: &Arc<Directory>, name: &OsStr) -> Ino {
-        inodes.look_up(parent, directory, name, of_state(7))
+        inodes.look_up(parent, directory, name, of_state(7)).0
     }
 
     #[test]
     fn an_inode_that_was_never_used_takes_40_bytes_and_its_name() {
         assert_eq!(size_of::<Node>(), 40);
-        let inodes = Inodes::new(&directory());
+        let inodes = Inodes::new(&directory(), true);
         look_up(&inodes, ROOT, &directory(), OsStr::new("file"));
         assert!(inodes.known().states.is_empty());
     }
@@ -339,7 +403,7 @@ mod tests {
     fn a_number_that_is_taken_by_another_name_goes_to_the_next() {
         let top = directory();
         let first = OsStr::new("first");
-        let inodes = Inodes::new(&top);
+        let inodes = Inodes::new(&top, false);
         let hash = inodes.number_of(ROOT, first);
         let taken = Node::new(ROOT, &top, OsStr::new("other"));
         inodes.changed().nodes.insert(hash, taken);
@@ -350,8 +414,37 @@ mod tests {
     }
 
     #[test]
+    fn a_number_has_one_generation_as_long_as_the_kernel_knows_it_where_there_are_handles() {
+        let (top, name) = (directory(), OsStr::new("x"));
+        for is_exported in [true, false] {
+            let inodes = Inodes::new(&top, is_exported);
+            let of = |state| inodes.look_up(ROOT, &top, name, of_state(state));
+            let (first, second) = (of(1), of(2));
+            assert_eq!(second.0 != first.0, is_exported);
+            assert_eq!(second.1 != first.1, is_exported);
+            assert_eq!(of(2), second);
+            assert_eq!(inodes.check_named(first.0).is_err(), is_exported);
+            inodes.forget(first.0, 3);
+            // Its own number again, now that there is no other file under it.
+            assert_eq!(of(2), (first.0, second.1));
+        }
+    }
+
+    #[test]
+    fn an_inode_that_is_looked_up_without_end_is_never_forgotten() {
+        let (top, name) = (directory(), OsStr::new("x"));
+        let inodes = Inodes::new(&top, false);
+        let ino = look_up(&inodes, ROOT, &top, name);
+        inodes.changed().nodes.get_mut(&ino).unwrap().lookups = u32::MAX - 1;
+        look_up(&inodes, ROOT, &top, name);
+        look_up(&inodes, ROOT, &top, name);
+        inodes.forget(ino, u64::MAX);
+        assert!(inodes.check_named(ino).is_ok());
+    }
+
+    #[test]
     fn numbers_lead_to_paths_and_never_in_circles() {
-        let inodes = Inodes::new(&directory());
+        let inodes = Inodes::new(&directory(), false);
         let sub = look_up(&inodes, ROOT, &directory(), OsStr::new("sub"));
         let file = look_up(&inodes, sub, &directory(), OsStr::new("file"));
         assert_eq!(inodes.path_of(file), Path::new("sub/file"));
@@ -366,7 +459,7 @@ mod tests {
     #[test]
     fn what_hangs_on_an_inode_stays_when_its_directory_was_forgotten() {
         let name = OsStr::new("x");
-        let inodes = Inodes::new(&directory());
+        let inodes = Inodes::new(&directory(), false);
         let ino = look_up(&inodes, 5, &directory(), name);
         assert!(!inodes.with_state(ino, |state| state.keeps_pages(7, false)));
         inodes.with_state(ino, |state| state.has_pages_of(7));

@@ -87,6 +87,12 @@ impl Filesystem {
         self.inodes.displace(ino, &open.0);
     }
 
+    /// The generation of a number that was looked up, 0 of one that is not known.
+    #[must_use]
+    pub fn generation_of(&self, ino: Ino) -> u32 {
+        self.inodes.generation_of(ino)
+    }
+
     /// Checks that an inode has its name still.
     ///
     /// # Errors
@@ -121,7 +127,8 @@ impl Filesystem {
     /// logged, once for each state of it.
     pub(super) fn open_found(&self, ino: Ino, found: &Found) -> Result<Arc<OpenedFile>> {
         let (file, seen) = self.look_at(found)?;
-        if self.inodes.leaves_to_readers(ino, Bearer::of(&seen)) {
+        let bearer = Bearer::of(&seen);
+        if self.inodes.leaves_to_readers(ino, bearer) || self.inodes.is_of_another(ino, bearer) {
             return Err(displaced());
         }
         let shared = |state: &mut State| state.shared(seen.stat.fingerprint);

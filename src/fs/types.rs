@@ -12,6 +12,7 @@ pub const ROOT: Ino = 1;
 
 /// What a filesystem shows, and how.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)]
 pub struct Options {
     /// Image files and folders, in the order given. One image file alone with `root_is_file` becomes the root itself.
     pub sources: Vec<PathBuf>,
@@ -23,6 +24,8 @@ pub struct Options {
     pub images_only: bool,
     /// Follow symbolic links that leave the library.
     pub follow_links: bool,
+    /// Servers of NFS give it out: they need numbers that stand for one file each, as long as the kernel knows it.
+    pub nfs_export: bool,
     /// Which files a disc of one data track is shown as.
     pub tracks: Tracks,
     /// Files and folders that may hold the parents of CHDs.
@@ -44,6 +47,9 @@ pub struct Options {
 pub struct Attributes {
     /// Its number.
     pub ino: Ino,
+    /// Of a lookup, where servers of NFS give it out: another one when another file bears the number. 0 else, and of
+    /// folders.
+    pub generation: u32,
     /// File, directory or symbolic link.
     pub kind: Kind,
     /// Plain bytes.

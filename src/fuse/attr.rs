@@ -1,6 +1,6 @@
 //! Attributes, as the kernel takes them.
 
-use fuser::{Errno, FileAttr, FileType, INodeNo, ReplyXattr};
+use fuser::{Errno, FileAttr, FileType, Generation, INodeNo, ReplyXattr};
 
 use crate::fs::{Attributes, Kind};
 
@@ -27,6 +27,10 @@ pub(super) fn file_attr(attributes: &Attributes) -> FileAttr {
         blksize: IO_BLOCK,
         flags: 0,
     }
+}
+
+pub(super) fn generation(attributes: &Attributes) -> Generation {
+    Generation(attributes.generation.into())
 }
 
 pub(super) fn file_type(kind: Kind) -> FileType {

@@ -23,8 +23,18 @@ const WANTED: &[InitFlags] = &[
 ///
 /// # Errors
 /// When the kernel does not take the size of requests.
-pub(super) fn ask(config: &mut KernelConfig, readahead: Option<u32>) -> io::Result<()> {
-    for &feature in WANTED {
+pub(super) fn ask(
+    config: &mut KernelConfig,
+    readahead: Option<u32>,
+    is_exported: bool,
+) -> io::Result<()> {
+    // Without generations, a handle of a file that was replaced would lead to the newcomer: better there are none.
+    let handles = if is_exported {
+        InitFlags::FUSE_EXPORT_SUPPORT
+    } else {
+        InitFlags::FUSE_NO_EXPORT_SUPPORT
+    };
+    for &feature in WANTED.iter().chain([&handles]) {
         // A kernel without it is served as well.
         let _ = config.add_capabilities(feature);
     }

@@ -60,9 +60,12 @@ pub(super) fn list_with_attributes(
 }
 
 /// What is known of a line by itself. The kernel must not keep it: whoever asks shall get the error.
-pub(super) fn placeholder(line: &DirectoryEntry) -> Attributes {
+///
+/// The generation must be the one that it knows of the number already: with another, readers of the file would fail.
+pub(super) fn placeholder(fs: &Filesystem, line: &DirectoryEntry) -> Attributes {
     Attributes {
         ino: line.ino,
+        generation: fs.generation_of(line.ino),
         kind: line.kind,
         size: 0,
         stored_size: 0,

@@ -23,7 +23,7 @@ use fuser::{BackingId, FileHandle, FopenFlags, InitFlags, KernelConfig, ReplyOpe
 
 use super::{kernel::Kernel, patterns::Pattern, ways::Ways};
 use crate::{
-    Result,
+    Error, ErrorKind, Result,
     fs::{Filesystem, Ino, OpenFile, ROOT, SharedFile},
 };
 
@@ -90,7 +90,7 @@ impl Openings {
         back: impl FnOnce(&File) -> io::Result<BackingId>,
     ) -> Result<Opened> {
         let is_direct = self.is_direct(fs, ino)?;
-        let file = fs.open(ino)?;
+        let file = fs.open(ino).map_err(|err| stale_if_gone(ino, err))?;
         let shared = fs.shared(file.handle)?;
         let reading = self.ways.enter(ino, || Reading {
             way: if is_direct {
@@ -159,6 +159,16 @@ impl Reading {
     fn is_of(&self, file: &SharedFile) -> bool {
         self.file == *file || is_same(self.file.plain(), file.plain())
     }
+}
+
+/// Of a file that is gone, the kernel looks the name up again for who opened it by a path, and says that it is not
+/// there. Who opened it by a handle is told that the handle is stale.
+fn stale_if_gone(ino: Ino, err: Error) -> Error {
+    if err.kind() != ErrorKind::NotFound || ino == ROOT || !cfg!(target_os = "linux") {
+        return err;
+    }
+    let stale = io::Error::from_raw_os_error(libc::ESTALE);
+    Error::io(stale, "the file is gone")
 }
 
 fn is_same(a: Option<&File>, b: Option<&File>) -> bool {

@@ -43,7 +43,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// So many spare threads there are at most,
 const MOST_SPARES: usize = 64;
 
-/// and for one source, once for reads and once for all else: a disk that reads slowly may tell names at once.
+/// and for one source, once for each kind of request: a disk that reads slowly may tell names at once.
 const MOST_FOR_ONE: usize = 8;
 
 /// So many requests wait at most. Each has somebody in front of it who waits for the answer.
@@ -61,6 +61,8 @@ pub(super) enum Turn {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum What {
     Read,
+    /// The way back from a number, for which the library may have to be walked through.
+    Number,
     Other,
 }
 

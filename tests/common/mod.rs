@@ -68,6 +68,7 @@ impl Spec {
             naming: Naming::Strip,
             images_only: false,
             follow_links: false,
+            nfs_export: self.has("nfs_export"),
             tracks: Tracks::Both,
             parents: Vec::new(),
             uid: None,

@@ -47,6 +47,13 @@ impl Library {
         Filesystem::new(self.options()).unwrap()
     }
 
+    /// For servers of NFS.
+    pub(crate) fn mount_for_nfs(&self) -> Filesystem {
+        let mut options = self.options();
+        options.nfs_export = true;
+        Filesystem::new(options).unwrap()
+    }
+
     pub(crate) fn options(&self) -> Options {
         options(&[self.root()])
     }
@@ -59,6 +66,7 @@ pub(crate) fn options(sources: &[&Path]) -> Options {
         naming: Naming::Strip,
         images_only: false,
         follow_links: false,
+        nfs_export: false,
         tracks: Tracks::Both,
         parents: Vec::new(),
         uid: None,

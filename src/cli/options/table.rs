@@ -150,6 +150,11 @@ pub(in crate::cli) static WORDS: &[Word] = &[
         "Follow symbolic links that lead out of the source.",
         |s| s.follow_links = true,
     ),
+    switch(
+        "nfs_export",
+        "Let servers of NFS give the mount out; a file that is replaced gets another inode number then.",
+        |s| s.nfs_export = true,
+    ),
     value(
         "password-file",
         "PATH",

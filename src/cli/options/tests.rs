@@ -14,7 +14,7 @@ fn rejection(list: &str) -> String {
 fn every_word_of_the_contract_is_understood() {
     let settings = read_list(
         "ro,allow_other,allow_root,default_permissions,auto_unmount,uid=1000,gid=100,umask=027,fsname=x,nonempty,\
-         cache=1g,threads=3,readahead=512k,direct_io,direct_io=*.bin,images_only,name=append,tracks=iso,follow_links,\
+         cache=1g,threads=3,readahead=512k,direct_io,direct_io=*.bin,images_only,name=append,tracks=iso,follow_links,nfs_export,\
          password-file=/p,parent=/a,parent=/b\\,c,mkdir,idle=10m,unconfined",
     )
     .unwrap();
@@ -26,6 +26,7 @@ fn every_word_of_the_contract_is_understood() {
         nonempty: true,
         images_only: true,
         follow_links: true,
+        nfs_export: true,
         mkdir: true,
         unconfined: true,
         uid: Some(1000),

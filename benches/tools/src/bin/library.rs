@@ -108,6 +108,7 @@ fn filesystem(image: &Path) -> Result<Filesystem> {
         naming: Naming::default(),
         images_only: false,
         follow_links: false,
+        nfs_export: false,
         tracks: Tracks::Both,
         parents: Vec::new(),
         uid: None,
