@@ -2,6 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod common;
 mod library;
 
 use std::{
@@ -9,6 +10,7 @@ use std::{
     os::unix::fs::FileExt,
 };
 
+use common::eventually;
 use library::{
     Mount, folder, fuse_is_there, open,
     reading::{Loop, reads, reads_the_same_in_every_way},
@@ -75,7 +77,12 @@ fn only_files_that_a_pattern_is_for_are_read_around_the_cache() {
         assert!(fs::read(&path).unwrap() == plain, "{name}");
         let before = reads(mount.path());
         assert!(fs::read(&path).unwrap() == plain, "{name}");
-        assert_eq!(reads(mount.path()) == before, is_cached, "{name}");
+        if is_cached {
+            assert_eq!(reads(mount.path()), before, "{name}");
+        } else {
+            // What was read is counted with the open files, or when the last one who holds the file lets go of it.
+            eventually("a read is counted", || reads(mount.path()) > before);
+        }
     }
 }
 

@@ -180,13 +180,17 @@ fn is_same(a: Option<&File>, b: Option<&File>) -> bool {
 impl Opened {
     pub(super) fn send(self, reply: ReplyOpen) {
         let handle = FileHandle(self.file.handle);
+        if let Way::Past(backing) = &self.reading.way {
+            return reply.opened_passthrough(handle, FopenFlags::empty(), backing);
+        }
+        let is_direct = matches!(self.reading.way, Way::Direct);
         let mut flags = FopenFlags::empty();
         flags.set(FopenFlags::FOPEN_KEEP_CACHE, self.file.unchanged);
-        match &self.reading.way {
-            Way::Cached => reply.opened(handle, flags),
-            Way::Direct => reply.opened(handle, flags | FopenFlags::FOPEN_DIRECT_IO),
-            Way::Past(backing) => reply.opened_passthrough(handle, FopenFlags::empty(), backing),
-        }
+        flags.set(FopenFlags::FOPEN_DIRECT_IO, is_direct);
+        // Whoever gets the answer may read and close the file before this thread goes on. Nothing holds it then, and
+        // it is counted for what it was.
+        drop(self.reading);
+        reply.opened(handle, flags);
     }
 }
 
