@@ -11,7 +11,10 @@ use std::{
     io::Write,
     path::Path,
     process::Command,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
@@ -105,19 +108,24 @@ fn exported(library: &Path) -> Mount {
     Mount::with(library, &["-o", "nfs_export"])
 }
 
-fn handles_can_be_used() -> bool {
+/// One test at a time: what one makes the kernel forget is forgotten for all, and the file that has a number of its own
+/// as long as the kernel knows the one before it gets another then.
+static CACHES: Mutex<()> = Mutex::new(());
+
+/// The kernel's caches, where handles can be used.
+fn caches() -> Option<MutexGuard<'static, ()>> {
     if !fuse_is_there() {
-        return false;
+        return None;
     }
     let why = if !rustix::process::geteuid().is_root() {
         "it takes root to open by handle"
     } else if python(&["of", "/"]).output().is_err() {
         "python3 is not installed"
     } else {
-        return true;
+        return Some(CACHES.lock().unwrap_or_else(PoisonError::into_inner));
     };
     eprintln!("left out: {why}");
-    false
+    None
 }
 
 /// Makes the kernel forget the inodes that nobody uses, where it lets us.
@@ -164,9 +172,7 @@ impl Case {
 
 #[test]
 fn a_handle_leads_to_its_bytes_when_the_kernel_forgot_it_and_after_a_restart() {
-    if !handles_can_be_used() {
-        return;
-    }
+    let Some(_caches) = caches() else { return };
     let library = tempfile::tempdir().unwrap();
     for case in &CASES {
         case.put(library.path(), &noise(50_000));
@@ -203,9 +209,7 @@ enum Since {
 
 #[test]
 fn a_handle_of_a_file_that_was_replaced_is_stale_and_never_gives_other_bytes() {
-    if !handles_can_be_used() {
-        return;
-    }
+    let Some(_caches) = caches() else { return };
     let all = [
         Since::Nothing,
         Since::SomebodyLooked,
@@ -248,9 +252,7 @@ fn a_handle_of_a_file_that_was_replaced_is_stale_and_never_gives_other_bytes() {
 
 #[test]
 fn a_handle_of_a_plain_file_stays_good_when_the_file_grows() {
-    if !handles_can_be_used() {
-        return;
-    }
+    let Some(_caches) = caches() else { return };
     let library = tempfile::tempdir().unwrap();
     fs::write(library.path().join("log"), b"one").unwrap();
     let mut mount = exported(library.path());
@@ -272,9 +274,7 @@ fn a_handle_of_a_plain_file_stays_good_when_the_file_grows() {
 
 #[test]
 fn one_handle_gives_one_content_while_its_file_is_replaced_again_and_again() {
-    if !handles_can_be_used() {
-        return;
-    }
+    let Some(_caches) = caches() else { return };
     for case in CASES {
         let library = tempfile::tempdir().unwrap();
         case.put(library.path(), &vec![0; 20_000]);
@@ -303,9 +303,7 @@ fn one_handle_gives_one_content_while_its_file_is_replaced_again_and_again() {
 
 #[test]
 fn a_mount_that_is_not_for_nfs_gives_no_handles() {
-    if !handles_can_be_used() {
-        return;
-    }
+    let Some(_caches) = caches() else { return };
     let library = tempfile::tempdir().unwrap();
     fs::write(library.path().join("x"), b"1").unwrap();
     let mount = Mount::of(library.path());
