@@ -25,8 +25,6 @@ class Recipe:
     unpack: tuple[str, ...]
     is_stream: bool = False
     """The tool writes to its standard output."""
-    is_large: bool = False
-    """The tool makes a disc of its full size again, mostly zeroes: too much for a small run."""
 
     @property
     def tool(self) -> str:
@@ -79,7 +77,6 @@ def _consoles() -> list[Recipe]:
         _dolphin("wii-zstd.rvz", "Wii RVZ, zstd 128K", wii, "-f", "rvz", "-c", "zstd", "-l", "5", "-b", "131072"),
         _wit("cube-wit.wia", "GameCube WIA of wit", cube, "--wia"),
         _wit("wii-wit.wia", "Wii WIA of wit", wii, "--wia"),
-        _wit("wii.wbfs", "Wii WBFS", wii, "--wbfs", is_large=True),
     ]
 
 
@@ -88,9 +85,9 @@ def _dolphin(file: str, label: str, plain: str, *options: str) -> Recipe:
                   ("dolphin-tool", "convert", "-f", "iso", "-i", "{image}", "-o", "{out}"))
 
 
-def _wit(file: str, label: str, plain: str, kind: str, is_large: bool = False) -> Recipe:
+def _wit(file: str, label: str, plain: str, kind: str) -> Recipe:
     return Recipe(file, label, plain, ("wit", "copy", "--raw", kind, "{plain}", "{image}"),
-                  ("wit", "copy", "--raw", "--iso", "{image}", "{out}"), is_large=is_large)
+                  ("wit", "copy", "--raw", "--iso", "{image}", "{out}"))
 
 
 def _streams() -> list[Recipe]:
@@ -108,14 +105,12 @@ def _streams() -> list[Recipe]:
     ]
 
 
-def make(size: int, with_large: bool) -> tuple[list[Image], list[str]]:
+def make(size: int) -> tuple[list[Image], list[str]]:
     """The images, and a line for each that cannot be had. They stay for the next run of the same size."""
     folder = WORK / f"tools-{size // MIB}"
     folder.mkdir(parents=True, exist_ok=True)
     plain, made, missing = Plain(folder, size), [], []
     for recipe in recipes():
-        if recipe.is_large and not with_large:
-            continue
         try:
             made.append(Image(recipe, _make(recipe, plain, folder)))
         except Failure as why:

@@ -26,7 +26,7 @@ CACHE = WORK / "xdg"
 
 
 def measure(scale: Scale) -> dict:
-    made, missing = foreign.make(scale.tools_bytes, with_large=scale.name == "full")
+    made, missing = foreign.make(scale.tools_bytes)
     # What plainiso keeps about an image, so that the next reader has it faster, must not be there.
     os.environ["XDG_CACHE_HOME"] = str(CACHE)
     verify(made)
