@@ -1,11 +1,8 @@
 //! Decoded blocks, bounded in bytes, each decoded by one thread at a time.
 
-use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
 };
 
 use lru::LruCache;
@@ -57,8 +54,8 @@ impl BlockCache {
     /// A cache of at most `limit` bytes.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        // A shard must have room for several of the largest blocks, so small caches are not cut at all.
-        let shards = (limit >> 25).clamp(1, 16);
+        // A shard must have room for three of the largest blocks, so small caches are not cut at all.
+        let shards = (limit >> 26).clamp(1, 16);
         let idle = if limit < SMALLEST_WITH_SHELF {
             0
         } else {
@@ -118,16 +115,21 @@ impl BlockCache {
         self.shards.iter().map(|shard| lock(shard).bytes).sum()
     }
 
-    /// The most bytes of blocks that it keeps.
+    /// How many blocks of `len` bytes that follow each other it keeps.
     #[must_use]
-    pub fn room(&self) -> usize {
-        self.limit_per_shard * self.shards.len()
+    pub fn room_for(&self, len: usize) -> usize {
+        self.limit_per_shard / Buffer::footprint(len.max(1)) * self.shards.len()
     }
 
     /// Whether a block is here, or being decoded by somebody.
     #[must_use]
     pub fn has(&self, key: Key) -> bool {
         lock(self.shard(key)).entries.contains(&key)
+    }
+
+    /// Puts a block last among those that are pushed out, as if it had been asked for.
+    pub fn touch(&self, key: Key) {
+        lock(self.shard(key)).entries.promote(&key);
     }
 
     /// Gives up a block that is not needed any more. Whoever uses it may go on.
@@ -165,11 +167,11 @@ impl BlockCache {
         }
     }
 
-    fn shard(&self, key: Key) -> &Mutex<Shard> {
-        let mut hasher = DefaultHasher::new();
-        key.hash(&mut hasher);
+    /// Neighbours lie in different shards, so that as many of them have room as all shards together have.
+    fn shard(&self, (image, block): Key) -> &Mutex<Shard> {
         let shards = self.shards.len() as u64;
-        &self.shards[usize::try_from(hasher.finish() % shards).expect("there are few shards")]
+        let shard = image.wrapping_add(block) % shards;
+        &self.shards[usize::try_from(shard).expect("there are few shards")]
     }
 }
 
@@ -237,6 +239,25 @@ mod tests {
     }
 
     #[test]
+    fn has_room_for_as_many_neighbours_as_it_says_wherever_they_begin() {
+        for limit in [1 << 20, 64 << 20, 300 << 20] {
+            for len in [100_000, 5 << 20, 16 << 20] {
+                let cache = BlockCache::new(limit);
+                let room = cache.room_for(len) as u64;
+                assert!(limit < 64 << 20 || room >= 3, "{limit} for {len}");
+                for first in 0..5 {
+                    for block in (first..first + room).chain(first..first + room) {
+                        cache
+                            .get_or_decode((first, block), len, |_| Ok(()))
+                            .unwrap();
+                    }
+                    assert_eq!(cache.hits_and_misses().0, (first + 1) * room);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn the_least_recently_used_block_goes_first() {
         let cache = BlockCache::new(200);
         let decoded = |block| {
@@ -249,6 +270,9 @@ mod tests {
         assert!(decoded(3));
         assert!(!decoded(1), "1 was used after 2");
         assert!(decoded(2));
+        cache.touch((3, 1));
+        assert!(decoded(4));
+        assert!(!decoded(1), "1 was touched after 2 was used");
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod handmade;
 
 use std::{
     sync::{
-        Arc,
+        Arc, Condvar, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -21,6 +21,7 @@ use plainiso::{
     format::{Details, FORMATS, Opened},
     image::{Ahead, Image, Reader},
     map::{Geometry, Stored},
+    source::Source,
 };
 use proptest::prelude::*;
 
@@ -59,15 +60,24 @@ impl Disc {
                 codec,
             });
         }
+        Self::over(Arc::new(file), plain, block_size, stored, cache)
+    }
+
+    /// Of what lies in `source`.
+    fn over(
+        source: Arc<dyn Source>,
+        plain: Vec<u8>,
+        block_size: u32,
+        stored: Vec<Stored>,
+        cache: usize,
+    ) -> Self {
+        let size = plain.len() as u64;
         let decodes = Arc::<AtomicU64>::default();
         let opened = Opened {
             format: FORMATS[0],
-            source: Arc::new(file),
+            source,
             map: Box::new(Handmade {
-                geometry: Geometry::Uniform {
-                    size: len as u64,
-                    block_size,
-                },
+                geometry: Geometry::Uniform { size, block_size },
                 stored,
                 decodes: Arc::clone(&decodes),
             }),
@@ -128,7 +138,7 @@ proptest! {
     #[test]
     fn any_reads_of_any_readers_equal_the_slice(
         block_size in prop::sample::select(vec![2048_u32, 6000, 65_536, 131_072, 200_000]),
-        cache in prop::sample::select(vec![0_usize, 300_000, 2 << 20, 64 << 20]),
+        cache in prop::sample::select(vec![0_usize, 300_000, 700_000, 2 << 20, 64 << 20]),
         ways in prop::collection::vec((0..3_000_000_usize, 1..300_000_usize, 1..12_usize), 1..5),
     ) {
         let disc = Disc::new(3_000_000, block_size, cache, &[]);
@@ -322,4 +332,106 @@ fn the_threads_let_go_of_an_image_whose_readers_are_gone() {
     }
     drop(reader);
     end(&disc, ahead);
+}
+
+/// Plain bytes that are there from the start up to a point; whoever wants more waits until all are.
+#[derive(Debug)]
+struct Slow {
+    plain: Vec<u8>,
+    from_start: u64,
+    all: Mutex<bool>,
+    news: Condvar,
+    waiting: AtomicU64,
+}
+
+impl Slow {
+    fn let_all_go(&self) {
+        *self.all.lock().unwrap() = true;
+        self.news.notify_all();
+    }
+}
+
+impl Source for Slow {
+    fn len(&self) -> u64 {
+        self.plain.len() as u64
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], at: u64) -> Result<()> {
+        if at >= self.from_start {
+            self.waiting.fetch_add(1, Ordering::SeqCst);
+            let all = self.all.lock().unwrap();
+            drop(self.news.wait_while(all, |all| !*all).unwrap());
+        }
+        self.plain.read_exact_at(buf, at)
+    }
+}
+
+/// Blocks of this size, of which the cache that a mount has by itself holds six.
+const LARGE_BLOCK: usize = 8 << 20;
+
+/// An image of large blocks whose decoder is what its source lets it be.
+fn large_blocks(blocks: usize) -> (Disc, Arc<Slow>) {
+    let plain: Vec<u8> = (0..blocks * LARGE_BLOCK)
+        .map(|i| u8::try_from((i / 4096) % 251).unwrap())
+        .collect();
+    let slow = Arc::new(Slow {
+        plain: plain.clone(),
+        from_start: LARGE_BLOCK as u64,
+        all: Mutex::new(false),
+        news: Condvar::new(),
+        waiting: AtomicU64::new(0),
+    });
+    let block_size = u32::try_from(LARGE_BLOCK).unwrap();
+    let codec = Codec::Own {
+        name: "slow",
+        checksum: None,
+    };
+    let stored = (0..blocks).map(|block| Stored {
+        at: (block * LARGE_BLOCK) as u64,
+        len: block_size,
+        codec,
+    });
+    let source: Arc<dyn Source> = Arc::<Slow>::clone(&slow);
+    let disc = Disc::over(source, plain, block_size, stored.collect(), 64 << 20);
+    (disc, slow)
+}
+
+#[test]
+fn a_stream_of_blocks_of_which_the_cache_holds_few_has_one_decoded_by_each_thread() {
+    let (disc, slow) = large_blocks(9);
+    let ahead = ahead();
+    let reader = disc.reader(&ahead);
+    for at in 0..3 {
+        disc.check(&reader, at * REQUEST, REQUEST).unwrap();
+    }
+    eventually("both threads decode", || {
+        slow.waiting.load(Ordering::SeqCst) == 2
+    });
+    slow.let_all_go();
+    for at in (3 * REQUEST..disc.plain.len()).step_by(REQUEST) {
+        disc.check(&reader, at, REQUEST).unwrap();
+        assert!(disc.cache.held() <= 64 << 20);
+    }
+    assert_eq!(disc.decodes(), 9);
+    drop(reader);
+    end(&disc, ahead);
+}
+
+#[test]
+fn large_blocks_that_wait_to_be_decoded_are_given_up_when_the_reader_jumps() {
+    let (disc, slow) = large_blocks(5);
+    let ahead = ahead();
+    let reader = disc.reader(&ahead);
+    for at in 0..3 {
+        disc.check(&reader, at * REQUEST, REQUEST).unwrap();
+    }
+    eventually("both threads decode", || {
+        slow.waiting.load(Ordering::SeqCst) == 2
+    });
+    // Back to what is there, from where it does not go on.
+    disc.check(&reader, 2 << 20, 4096).unwrap();
+    slow.let_all_go();
+    drop(reader);
+    end(&disc, ahead);
+    assert_eq!(disc.decodes(), 3, "the third of those ahead was not begun");
 }

@@ -35,8 +35,9 @@ const RECENT: usize = 256;
 /// kernel's cache ask for so much.
 const LARGE: u64 = 4;
 
-/// A cache that holds fewer pieces is left to what was asked for.
-const SMALLEST_CACHE: u64 = 8;
+/// A cache that holds fewer pieces for each reader is left to what was asked for. Two are in use where a reader goes
+/// from one to the next, because its requests may come out of order.
+const SMALLEST_CACHE: u64 = 3;
 
 /// So many blocks, spread over the image, tell how it is compressed.
 const SAMPLES: u64 = 64;
@@ -84,8 +85,10 @@ pub struct Reader {
     ahead: Arc<Ahead>,
     /// The most bytes of a piece.
     piece_size: u64,
-    /// The most pieces that are decoded before they are asked for. 0 where the cache cannot hold them.
+    /// The most pieces that are decoded before they are asked for.
     lead: u64,
+    /// Pieces that the cache holds.
+    room: u64,
     /// Bytes of a request that is worth handing over to other threads.
     worth: u64,
     streams: Mutex<Streams>,
@@ -103,9 +106,12 @@ impl Reader {
     #[must_use]
     pub fn new(image: Arc<Image>, ahead: Arc<Ahead>) -> Self {
         ahead.readers.fetch_add(1, Ordering::Relaxed);
-        let piece_size = image.pieces().largest_block() as u64;
+        let largest = image.pieces().largest_block();
+        let piece_size = largest as u64;
         Self {
-            lead: lead(&image, piece_size, ahead.pool.threads() as u64),
+            // Enough for every thread, more where pieces are small.
+            lead: (LEAD / piece_size.max(1)).max(2 * ahead.pool.threads() as u64),
+            room: image.cache.room_for(largest) as u64,
             worth: if is_slow(&image) {
                 0
             } else {
@@ -124,13 +130,17 @@ impl Reader {
     /// As [`Image::read_at`].
     pub fn read<'o>(&self, out: &'o mut [u8], at: u64) -> Result<Plain<'o>> {
         let end = self.image.size().min(at.saturating_add(out.len() as u64));
-        if self.lead == 0 || at >= end || end - at < self.worth {
+        if self.room < SMALLEST_CACHE || at >= end || end - at < self.worth {
             return self.image.view(out, at);
         }
         let Some(work) = self.plan(at..end) else {
             return self.read_directly(out, at..end);
         };
         let pieces = self.ahead.unknown(&self.image, work.decode.clone());
+        if !pieces.is_empty() {
+            // What was read must make room for them, not what is about to be.
+            self.image.keep_pieces(work.asked.start..work.decode.start);
+        }
         self.ahead.pool.decode(&self.image, &pieces, &work.wanted);
         let read = self.read_pieces(&work.asked, out, at..end);
         self.consume(&work, end);
@@ -145,9 +155,7 @@ impl Reader {
     /// `None` for a request that is best answered directly.
     fn plan(&self, range: Range<u64>) -> Option<Work> {
         let (pieces, asked) = (self.image.pieces(), self.pieces_of(&range));
-        let share = self.image.cache.room() as u64 / SHARE / self.piece_size;
-        let share = share / self.ahead.readers.load(Ordering::Relaxed).max(1);
-        let horizon = asked.end + self.lead.min(share);
+        let horizon = asked.end + self.lead.min(self.share());
         let horizon = horizon.min(pieces.blocks());
         let plan = self.streams(|streams| streams.plan(&range, &asked, horizon));
         self.free(plan.abandoned);
@@ -163,6 +171,14 @@ impl Reader {
             decode,
             wanted,
         })
+    }
+
+    /// The most pieces that the cache has room for before this reader asks for them.
+    fn share(&self) -> u64 {
+        match self.room / self.ahead.readers.load(Ordering::Relaxed).max(1) {
+            0..SMALLEST_CACHE => 0,
+            pieces => pieces / SHARE,
+        }
     }
 
     /// The pieces that a range which is not empty lies in.
@@ -229,15 +245,6 @@ impl Drop for Reader {
     fn drop(&mut self) {
         self.free(self.streams(Streams::end));
         self.ahead.readers.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// How many pieces of an image to decode ahead: enough for every thread, more where they are small, and none where the
-/// cache cannot hold a few.
-fn lead(image: &Image, piece_size: u64, threads: u64) -> u64 {
-    match image.cache.room() as u64 / piece_size {
-        0..SMALLEST_CACHE => 0,
-        _ => (LEAD / piece_size).max(2 * threads),
     }
 }
 

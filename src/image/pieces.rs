@@ -1,5 +1,7 @@
 //! Pieces: what is decoded as one when it is decoded ahead of its reader.
 
+use std::ops::Range;
+
 use super::{Image, to_usize};
 use crate::{
     Error, ErrorKind, Result,
@@ -52,6 +54,16 @@ impl Image {
     /// Whether a piece is decoded, or being so.
     pub(super) fn has_piece(&self, piece: u64) -> bool {
         self.cache.has(self.piece_key(piece))
+    }
+
+    /// Pieces of which nothing is to be pushed out for what is decoded next. Groups are given up when they were read, so
+    /// none of them stands in the way.
+    pub(super) fn keep_pieces(&self, pieces: Range<u64>) {
+        if self.has_blocks_as_pieces() {
+            for piece in pieces {
+                self.cache.touch(self.piece_key(piece));
+            }
+        }
     }
 
     /// Gives up a group. A block stays in the cache as if it had been asked for.
