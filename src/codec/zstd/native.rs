@@ -31,15 +31,12 @@ struct Context(Option<DCtx<'static>>);
 impl Context {
     fn lend() -> Option<Self> {
         let spare = SPARE.try_with(Cell::take).ok().flatten();
-        let context = match spare {
-            Some(context) => context,
-            None => {
-                let mut context = DCtx::try_create()?;
-                let limit = DParameter::WindowLogMax(MOST_WINDOW.ilog2());
-                context.set_parameter(limit).ok()?;
-                context
-            }
-        };
+        if spare.is_some() {
+            return Some(Self(spare));
+        }
+        let mut context = DCtx::try_create()?;
+        let limit = DParameter::WindowLogMax(MOST_WINDOW.ilog2());
+        context.set_parameter(limit).ok()?;
         Some(Self(Some(context)))
     }
 
@@ -119,10 +116,12 @@ impl Blocks {
         let room = buf.len();
         let mut out = OutBuffer::around(buf);
         while room > 0 && out.pos() == 0 && self.hint > 0 {
-            let mut input = InBuffer::around(match self.is_full {
-                true => &[],
-                false => self.piece(stored)?,
-            });
+            let piece = if self.is_full {
+                &[]
+            } else {
+                self.piece(stored)?
+            };
+            let mut input = InBuffer::around(piece);
             let hint = self.context.get().decompress_stream(&mut out, &mut input);
             self.hint = hint.map_err(refuse)?;
             self.is_full = out.pos() == room;
