@@ -14,6 +14,7 @@ mod method;
 #[cfg(test)]
 mod samples;
 mod wide;
+pub(crate) mod zstd;
 
 pub use method::{Encoder, Level, Method};
 

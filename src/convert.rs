@@ -42,7 +42,7 @@ use crate::{
     image::Image,
     output::Existing,
     pack::{Pack, Target, Wish},
-    source::{FileSource, Folder},
+    source::FileSource,
 };
 
 mod compare;
@@ -277,9 +277,7 @@ pub fn open(
     parents: &[PathBuf],
     password: &dyn Fn() -> Result<Option<Password>>,
 ) -> Result<Image> {
-    let folder = Folder::of(path).with_elsewhere(parents);
-    let cache = Arc::new(BlockCache::new(CACHE));
-    Image::open_among(&folder, path, 0, cache, password)
+    Image::open_with(path, parents, Arc::new(BlockCache::new(CACHE)), password)
 }
 
 impl Report {

@@ -27,6 +27,7 @@ mod opening;
 mod shared;
 mod stats;
 mod types;
+mod within;
 mod xattrs;
 
 pub use crate::{catalog::Naming, files::Tracks};
@@ -41,6 +42,7 @@ use stats::Counters;
 /// Reading this extended attribute of the root is as [`Filesystem::rescan`].
 pub const RESCAN: &str = xattrs::RESCAN;
 pub use types::{Attributes, DirectoryEntry, Ino, Kind, OpenFile, Options, ROOT, Seek, Space};
+pub use within::Within;
 
 /// How long an image is kept open after its last close. A disk below it can be unmounted, and the space of a deleted
 /// image is free, after this time at the latest.
@@ -102,7 +104,7 @@ impl Filesystem {
     /// `NotFound` when the directory has no such name, `NotADirectory` when `parent` is none, `Io` when the library
     /// cannot be read.
     pub fn lookup(&self, parent: Ino, name: &OsStr) -> Result<Attributes> {
-        self.look_up_in(parent, self.directory(parent)?, name)
+        self.look_up_within(&self.within(parent)?, name)
     }
 
     /// The attributes of an inode. Of a file that is gone, or lost its name to another, and is still open, those that
@@ -277,27 +279,6 @@ impl Found {
 }
 
 impl Filesystem {
-    /// Finds a name in a directory that is at hand, and counts one lookup of its inode.
-    fn look_up_in(
-        &self,
-        parent: Ino,
-        directory: Arc<Directory>,
-        name: &OsStr,
-    ) -> Result<Attributes> {
-        let listing = self.list(&directory)?;
-        let index = listing.find(name).ok_or_else(no_such_name)?;
-        let found = Found {
-            directory,
-            listing,
-            index,
-        };
-        let (mut attributes, bearer) = self.attributes_of(ROOT, &found)?;
-        let (directory, name) = (&found.directory, found.name());
-        (attributes.ino, attributes.generation) =
-            self.inodes.look_up(parent, directory, name, bearer);
-        Ok(attributes)
-    }
-
     fn list(&self, directory: &Directory) -> Result<Arc<Listing>> {
         self.with_room(|| self.catalog.list(directory))
     }

@@ -5,7 +5,7 @@ use std::{
     ffi::OsStr,
     mem,
     ops::Range,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -63,6 +63,21 @@ impl Image {
         password: &dyn Fn() -> Result<Option<Password>>,
     ) -> Result<Self> {
         Self::open_file(path, 0, cache, password)
+    }
+
+    /// As [`Image::open`]; what is not beside the image, such as the parent of a CHD, may be one of `elsewhere`, or in
+    /// one.
+    ///
+    /// # Errors
+    /// As [`Image::open`].
+    pub fn open_with(
+        path: &Path,
+        elsewhere: &[PathBuf],
+        cache: Arc<BlockCache>,
+        password: &dyn Fn() -> Result<Option<Password>>,
+    ) -> Result<Self> {
+        let folder = Folder::of(path).with_elsewhere(elsewhere);
+        Self::open_among(&folder, path, 0, cache, password)
     }
 
     /// Opens one of the plain files that the file at `path` is shown as, by its number.

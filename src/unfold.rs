@@ -58,6 +58,12 @@ pub fn kept_pieces(source: &dyn Source) -> Option<Vec<Piece>> {
     kept::load_pieces(&pieces_key(source)?)
 }
 
+/// The number of plain bytes of all pieces that [`kept_pieces`] gives, without reading them.
+#[must_use]
+pub fn size_of_kept_pieces(source: &dyn Source) -> Option<u64> {
+    kept::size(&pieces_key(source)?)
+}
+
 /// Keeps the pieces of all that `source` holds, in order, for [`kept_pieces`].
 pub fn keep_pieces(source: &dyn Source, pieces: &[Piece]) {
     if let Some(key) = pieces_key(source) {

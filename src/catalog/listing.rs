@@ -3,10 +3,12 @@
 use std::{
     ffi::{OsStr, OsString},
     fs::{self, DirEntry, Metadata},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+mod many;
 mod playlists;
 mod sets;
 mod several;
@@ -88,11 +90,22 @@ enum FoundKind {
     OneOf(OneOf),
 }
 
+/// Entries of a folder that are held while their files are looked at.
+const LOOKED_AT_ONCE: usize = 256;
+
 fn folder(catalog: &Catalog, place: &Arc<Place>) -> Result<Vec<Line>> {
     let cannot = |e| refused(e, &place.path, "cannot list the folder");
     let mut found = passing([]);
-    for entry in fs::read_dir(&place.path).map_err(cannot)? {
-        found.extend(classify(catalog, place, &entry.map_err(cannot)?));
+    let mut entries = fs::read_dir(&place.path).map_err(cannot)?;
+    loop {
+        let some: io::Result<Vec<_>> = entries.by_ref().take(LOOKED_AT_ONCE).collect();
+        let some = some.map_err(cannot)?;
+        if some.is_empty() {
+            break;
+        }
+        found.extend(many::look_at(&some, |entry| {
+            classify(catalog, place, entry)
+        }));
     }
     // Later parts are counted in this order.
     found.sort_unstable_by(|a: &Found, b| a.name.cmp(&b.name));

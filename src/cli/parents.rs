@@ -8,7 +8,7 @@ use std::{
 use clap::Args;
 
 use super::named::check_readable;
-use crate::{Result, cache::BlockCache, format::Password, image::Image, source::Folder};
+use crate::{Result, cache::BlockCache, format::Password, image::Image};
 
 /// The option of the commands that open images.
 #[derive(Args, Clone, Debug)]
@@ -55,7 +55,6 @@ impl Parents {
         cache: BlockCache,
         password: &dyn Fn() -> Result<Option<Password>>,
     ) -> Result<Image> {
-        let folder = Folder::of(image).with_elsewhere(&self.0);
-        Image::open_among(&folder, image, 0, Arc::new(cache), password)
+        Image::open_with(image, &self.0, Arc::new(cache), password)
     }
 }

@@ -100,8 +100,8 @@ fn in_pieces(source: &Arc<dyn Source>, pieces: Vec<Piece>) -> Result<Spilled> {
 }
 
 fn size_in(source: &dyn Source) -> Result<u64> {
-    let size = match unfold::kept_pieces(source) {
-        Some(pieces) => pieces.iter().map(|piece| piece.plain).sum(),
+    let size = match unfold::size_of_kept_pieces(source) {
+        Some(size) => size,
         None => unfold::size_of(source, Plain::new(unfold::FromStart::of(source)))?.0,
     };
     check_size(size)

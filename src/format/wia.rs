@@ -50,6 +50,7 @@ mod purge;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod zstd;
 
 use header::{Disc, Head, Kind};
 use map::Map;

@@ -30,16 +30,15 @@ use std::{io::Read, sync::Arc};
 
 use super::{Details, Format, OpenOptions, Opened, PartOf, Summary, uncompressed};
 use crate::{
-    Error, Result,
-    codec::Codec,
+    Result,
+    codec::{Codec, zstd},
     files::Listed,
     map::{self, AsStored, BlockMap, Geometry, Stored},
     source::Source,
-    unfold::{Spilled, Stretch, from_io},
+    unfold::{Spilled, Stretch},
 };
 
 mod frames;
-mod header;
 mod plain;
 mod seekable;
 #[cfg(test)]
@@ -53,7 +52,7 @@ pub(super) static ZST: Format = Format {
     title: "zstd of an image, read at any position",
     extensions: &["iso.zst", "img.zst", "bin.zst"],
     detect: |head, source| {
-        head.starts_with(MAGIC)
+        head.starts_with(zstd::MAGIC)
             || is_skippable(head) && frames::first(source).is_ok_and(|at| at.is_some())
     },
     probe: |source| {
@@ -69,8 +68,6 @@ pub(super) static ZST: Format = Format {
     is_part_extension: |_| false,
     targets: &[],
 };
-
-const MAGIC: &[u8; 4] = b"\x28\xB5\x2F\xFD";
 
 fn is_skippable(head: &[u8]) -> bool {
     matches!(head, [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..])
@@ -155,14 +152,7 @@ impl BlockMap for Blocks {
 
     fn decode(&self, block: u64, _: Stored, src: &mut [u8], dst: &mut [u8]) -> Result<()> {
         let frame = &self.frames[usize::try_from(block).expect("it fits the table")];
-        let mut plain = Plain::new(&*src);
-        plain.read_exact(dst).map_err(from_io)?;
-        if plain.read(&mut [0]).map_err(from_io)? > 0 {
-            return Err(Error::corrupt(format!(
-                "the frame holds more than {} bytes",
-                dst.len()
-            )));
-        }
+        plain::decode(src, dst)?;
         seekable::compare(dst, frame.sum)
     }
 }

@@ -149,7 +149,8 @@ impl Filesystem {
             return self.attributes(ROOT);
         }
         let place = self.place_of(ino)?;
-        let found = self.look_up_in(place.parent, place.directory, &place.name)?;
+        let within = self.within_known(place.parent, place.directory)?;
+        let found = self.look_up_within(&within, &place.name)?;
         if found.ino == ino {
             return Ok(found);
         }

@@ -35,18 +35,21 @@ pub(super) fn list_with_attributes(
     from: u64,
     mut add: impl FnMut(u64, &DirectoryEntry, Option<&Attributes>) -> bool,
 ) -> Result<()> {
+    let within = fs.within(directory);
     let mut next = from;
     while let Some(line) = fs.read_directory(handle, next)? {
         next += 1;
         let dots = line.name == "." || line.name == "..";
-        let found = if dots {
-            fs.attributes(line.ino)
-        } else {
-            fs.lookup(directory, &line.name)
+        let found = match &within {
+            _ if dots => fs.attributes(line.ino).map_err(|err| err.kind()),
+            Ok(within) => fs
+                .look_up_within(within, &line.name)
+                .map_err(|err| err.kind()),
+            Err(err) => Err(err.kind()),
         };
         let found = match found {
             // It was deleted since the directory was opened.
-            Err(err) if err.kind() == ErrorKind::NotFound => continue,
+            Err(ErrorKind::NotFound) => continue,
             found => found.ok(),
         };
         if add(next, &line, found.as_ref()) {

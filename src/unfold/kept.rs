@@ -207,25 +207,26 @@ pub(super) fn save_pieces(key: &Key, pieces: &[Piece]) {
         }
     };
     if is_worth(size) {
-        if let Err(err) = write_with(key, [size, 1, pieces.len() as u64], put) {
-            log::debug!("{}: the index is not kept: {err}", key.folder.display());
-        }
+        let written = write_with(key, [size, 1, pieces.len() as u64], put);
+        report(key, "the index", written);
     }
 }
 
 /// Keeps an index. What stands against it is nobody's business: it is built again the next time.
 pub(super) fn save(key: &Key, size: u64, spacing: u64, accesses: &[Access]) {
     if is_worth(size) {
-        if let Err(err) = write(key, size, spacing, accesses) {
-            log::debug!("{}: the index is not kept: {err}", key.folder.display());
-        }
+        report(key, "the index", write(key, size, spacing, accesses));
     }
 }
 
 /// Keeps the size of a stream that has no index: nothing but the header is asked for then.
 pub(super) fn save_size(key: &Key, size: u64) {
-    if let Err(err) = write(key, size, 1, &[]) {
-        log::debug!("{}: the size is not kept: {err}", key.folder.display());
+    report(key, "the size", write(key, size, 1, &[]));
+}
+
+fn report(key: &Key, what: &str, written: std::io::Result<()>) {
+    if let Err(err) = written {
+        log::debug!("{}: {what} is not kept: {err}", key.folder.display());
     }
 }
 

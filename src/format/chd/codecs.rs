@@ -1,8 +1,7 @@
 //! How hunks are compressed.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, fmt};
 
-use super::huffman::Fault;
 use crate::{Error, Result, codec::Codec};
 
 mod cd;
@@ -106,7 +105,7 @@ impl Method {
         }
     }
 
-    fn refuse(self, src: &[u8], why: Fault) -> Error {
+    fn refuse(self, src: &[u8], why: impl fmt::Display) -> Error {
         Error::corrupt(format!(
             "{} data of {} bytes does not decode: {why}",
             self.name(),

@@ -58,15 +58,13 @@ impl Members {
     /// such members from its first byte to its last: gzip may be able to read it as a stream. Members of different
     /// sizes are left to it too: the place of each would depend on the word of all before it, which nothing protects.
     pub(super) fn read(source: &dyn Source) -> Result<Option<Self>> {
-        let mut walk = Walk::default();
-        let mut header = [0; HEADER];
-        if source.len() < HEADER as u64 {
+        let Some(mut header) = first_header(source)? else {
             return Ok(None);
-        }
-        source.read_exact_at(&mut header, 0)?;
-        if let Some(known) = Self::kept(source, &header) {
+        };
+        if let Some(known) = Self::kept(source) {
             return Ok(Some(known));
         }
+        let mut walk = Walk::default();
         while let Some(len) = member_len(&header) {
             match walk.pass(source, len, &mut header)? {
                 Next::Member => {}
@@ -81,9 +79,14 @@ impl Members {
         Ok(None)
     }
 
+    /// The number of plain bytes, where the members were found before.
+    pub(super) fn kept_size(source: &dyn Source) -> Result<Option<u64>> {
+        let size = |_| unfold::size_of_kept_pieces(source);
+        Ok(first_header(source)?.and_then(size))
+    }
+
     /// Those that were found before: the walk takes a read for each, which a disk may take long for.
-    fn kept(source: &dyn Source, header: &[u8; HEADER]) -> Option<Self> {
-        member_len(header)?;
+    fn kept(source: &dyn Source) -> Option<Self> {
         Self::of_pieces(&unfold::kept_pieces(source)?, source.len())
     }
 
@@ -125,6 +128,16 @@ impl Members {
     fn member(&self, block: u64) -> Member {
         self.places[usize::try_from(block).expect("a block number fits the table")]
     }
+}
+
+/// The header of the first member, if it is one that tells its length.
+fn first_header(source: &dyn Source) -> Result<Option<[u8; HEADER]>> {
+    let mut header = [0; HEADER];
+    if source.len() < HEADER as u64 {
+        return Ok(None);
+    }
+    source.read_exact_at(&mut header, 0)?;
+    Ok(member_len(&header).map(|_| header))
 }
 
 /// The length of the member that begins so, if it is one that tells it.

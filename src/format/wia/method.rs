@@ -7,9 +7,8 @@ use std::{
 
 use bzip2::bufread::BzDecoder;
 use lzma_rust2::{Lzma2Reader, LzmaReader};
-use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
-use super::{header::Kind, purge::Purge};
+use super::{header::Kind, purge::Purge, zstd};
 use crate::{Error, Result};
 
 /// Stored bytes, borrowed from the engine or read for a chunk of many blocks.
@@ -153,10 +152,8 @@ impl Method {
                 Front::Stream(Box::new(Lzma2Reader::new(Cursor::new(stored), size, None)))
             }
             Self::Zstd => {
-                check_window(&stored, most).map_err(io::Error::other)?;
-                let state = Box::new(FrameDecoder::new());
-                let stream = StreamingDecoder::new_with_decoder(Cursor::new(stored), state);
-                Front::Stream(Box::new(stream.map_err(io::Error::other)?))
+                let frame = zstd::OneFrame::new(stored, most).map_err(io::Error::other)?;
+                Front::Stream(Box::new(frame))
             }
         })
     }
@@ -200,49 +197,6 @@ fn bzip2_front(stored: &[u8], most: u64) -> Vec<u8> {
         *level = needed.min(*level);
     }
     front
-}
-
-/// The window that a frame may ask for beyond its data: what the smallest writers round up to.
-const WINDOW: u64 = 8 << 20;
-
-/// Checks the window of a frame header (RFC 8878, 3.1.1.1), which is held in memory before anything comes out.
-fn check_window(stored: &[u8], most: u64) -> std::result::Result<(), &'static str> {
-    let short = "it does not begin as a frame";
-    let Some([0x28, 0xb5, 0x2f, 0xfd, descriptor, rest @ ..]) = stored.get(..) else {
-        return Err(short);
-    };
-    let window = if descriptor & 0x20 == 0 {
-        let &byte = rest.first().ok_or(short)?;
-        let base = 1_u64 << (10 + u32::from(byte >> 3));
-        base + base / 8 * u64::from(byte & 7)
-    } else {
-        content_size(*descriptor, rest).ok_or(short)?
-    };
-    if window > most.saturating_add(WINDOW) {
-        return Err("its window is far larger than its data");
-    }
-    Ok(())
-}
-
-/// The plain bytes that the header of a frame without a window tells.
-fn content_size(descriptor: u8, behind: &[u8]) -> Option<u64> {
-    let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
-    let behind = behind.get(dictionary..)?;
-    let le = |n: usize| {
-        let bytes = behind.get(..n)?;
-        Some(
-            bytes
-                .iter()
-                .rev()
-                .fold(0, |sum, &byte| sum << 8 | u64::from(byte)),
-        )
-    };
-    match descriptor >> 6 {
-        0 => le(1),
-        1 => Some(le(2)? + 256),
-        2 => le(4),
-        _ => le(8),
-    }
 }
 
 /// Exactly `left` bytes of a stream, whose end is looked for when they are there: only then its checksum was compared.

@@ -2,14 +2,10 @@
 
 use std::io::Read;
 
-use super::{
-    header::{Header, MOST_HEADER},
-    is_skippable,
-    plain::Plain,
-    seekable,
-};
+use super::{is_skippable, plain::Plain, seekable};
 use crate::{
     Error, ErrorKind, Result,
+    codec::zstd::{Header, MAGIC, MOST_HEADER},
     map::check_size,
     source::{Source, read_array},
     unfold,
@@ -75,7 +71,7 @@ pub(super) fn first(source: &dyn Source) -> Result<Option<u64>> {
         let head = read_array(source, at, "frame")?;
         match skipped(source, at, head)? {
             Some(next) => at = next,
-            None => return Ok((head == *super::MAGIC).then_some(at)),
+            None => return Ok((head == *MAGIC).then_some(at)),
         }
     }
     Ok(None)

@@ -1,37 +1,60 @@
 //! The plain bytes of frames that follow each other.
 
-use std::{
-    hash::Hasher,
-    io::{self, BufRead, Cursor, Read},
+use std::io::{self, BufRead, Read};
+
+use super::is_skippable;
+use crate::{
+    Error, Result,
+    codec::zstd::{self, Fault, Frame, Header, MAGIC, MOST_HEADER},
+    unfold::Refuted,
 };
 
-use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
-use twox_hash::XxHash64;
+/// Decodes all frames of `src`, which fill `dst` exactly.
+pub(super) fn decode(mut src: &[u8], dst: &mut [u8]) -> Result<()> {
+    let mut filled = 0;
+    while !src.is_empty() {
+        let skipped = skipped_len(src)?;
+        if skipped > 0 {
+            src = &src[skipped..];
+            continue;
+        }
+        let decoded = zstd::decode(src, &mut dst[filled..]).map_err(|why| match why {
+            Fault::TooLong => Error::corrupt(format!(
+                "the frame holds more than {} bytes",
+                dst.len() - filled
+            )),
+            why => Error::corrupt(why.to_string()),
+        })?;
+        filled += decoded.plain;
+        src = &src[decoded.stored..];
+    }
+    if filled == dst.len() {
+        return Ok(());
+    }
+    Err(Error::corrupt(format!(
+        "the frame holds {filled} bytes, not {}",
+        dst.len()
+    )))
+}
 
-use super::{
-    header::{Header, MOST_HEADER},
-    is_skippable,
-};
-use crate::{Error, unfold::Refuted};
-
-/// The largest window that the decoder takes. It keeps all bytes that it has not given out, so those of a larger
-/// window are left with it.
-const DECODERS_WINDOW: u64 = 64 << 20;
+/// Bytes of a frame at the front that is to be skipped, or 0.
+fn skipped_len(src: &[u8]) -> Result<usize> {
+    if !is_skippable(src) {
+        return Ok(0);
+    }
+    let len = src
+        .get(4..)
+        .and_then(<[u8]>::first_chunk)
+        .and_then(|len| usize::try_from(u32::from_le_bytes(*len)).ok())
+        .and_then(|len| len.checked_add(8))
+        .filter(|&end| end <= src.len());
+    len.ok_or_else(|| Error::corrupt("the frame ends inside a skippable one"))
+}
 
 /// Reads frames from front to end, skips what is to be skipped, and compares checksums.
 pub(super) struct Plain<R> {
     stored: R,
     frame: Option<Frame>,
-}
-
-struct Frame {
-    decoder: Box<FrameDecoder>,
-    /// Bytes of the window beyond what the decoder knows of.
-    beyond: usize,
-    has_checksum: bool,
-    sum: XxHash64,
-    /// Plain bytes that are left, where the header tells.
-    left: Option<u64>,
 }
 
 impl<R: BufRead> Plain<R> {
@@ -59,49 +82,29 @@ impl<R: BufRead> Plain<R> {
                 }
                 continue;
             }
-            self.frame = Some(self.read_header(head)?);
+            let header = self.read_header(head)?;
+            self.frame = Some(Frame::new(&header)?);
             return Ok(true);
         }
     }
 
     /// Reads the header whose first four bytes are in `head`.
-    fn read_header(&mut self, mut head: [u8; MOST_HEADER]) -> io::Result<Frame> {
+    fn read_header(&mut self, mut head: [u8; MOST_HEADER]) -> io::Result<Header> {
         let mut have = 4;
-        let header = loop {
+        loop {
             match Header::parse(&head[..have]) {
-                Ok(header) => break header,
-                Err(why) if !head.starts_with(super::MAGIC) => return Err(io::Error::other(why)),
+                Ok(header) => return Ok(header),
+                Err(why) if have == MOST_HEADER || !head.starts_with(MAGIC) => {
+                    return Err(io::Error::other(why));
+                }
                 // A byte more at a time: what is behind the header is not ours to read.
                 Err(why) => match self.stored.by_ref().take(1).read(&mut head[have..])? {
                     0 => return Err(io::Error::other(why)),
                     n => have += n,
                 },
             }
-            if have == MOST_HEADER {
-                break Header::parse(&head).map_err(io::Error::other)?;
-            }
-        };
-        let told = header.window.min(DECODERS_WINDOW);
-        let mut decoder = Box::new(FrameDecoder::new());
-        decoder
-            .reset(Cursor::new(header_for(told)))
-            .map_err(|_| damage("the frame header is damaged"))?;
-        Ok(Frame {
-            decoder,
-            beyond: usize::try_from(header.window - told).expect("it is at most MOST_WINDOW"),
-            has_checksum: header.has_checksum,
-            sum: XxHash64::with_seed(0),
-            left: header.plain,
-        })
+        }
     }
-}
-
-/// A header for the decoder, with a window of at least so many bytes, and nothing else.
-fn header_for(window: u64) -> [u8; 6] {
-    let exponent = window.max(1024).next_power_of_two().trailing_zeros();
-    let [a, b, c, d] = *super::MAGIC;
-    let exponent = u8::try_from(exponent - 10).expect("it is at most 16");
-    [a, b, c, d, 0, exponent << 3]
 }
 
 impl<R: BufRead> Read for Plain<R> {
@@ -119,56 +122,11 @@ impl<R: BufRead> Read for Plain<R> {
                 return Ok(n);
             }
             if let Some(frame) = self.frame.take() {
-                frame.finish(&mut self.stored)?;
+                if let Some(why) = frame.finish(&mut self.stored)? {
+                    return Err(Refuted::error(why));
+                }
             }
         }
-    }
-}
-
-impl Frame {
-    /// Some plain bytes, or none at the end of the frame.
-    fn read(&mut self, stored: &mut impl Read, buf: &mut [u8]) -> io::Result<usize> {
-        while !self.decoder.is_finished() && self.decoder.can_collect() <= self.beyond {
-            self.decoder
-                .decode_blocks(&mut *stored, BlockDecodingStrategy::UptoBlocks(1))
-                .map_err(|err| damage(format!("the frame is damaged: {err}")))?;
-        }
-        let held_back = if self.decoder.is_finished() {
-            0
-        } else {
-            self.beyond
-        };
-        let ready = self.decoder.can_collect() - held_back;
-        let n = ready.min(buf.len());
-        self.decoder.read_exact(&mut buf[..n])?;
-        self.sum.write(&buf[..n]);
-        if let Some(left) = &mut self.left {
-            *left = left
-                .checked_sub(n as u64)
-                .ok_or_else(|| damage("the frame holds more bytes than its header says"))?;
-        }
-        Ok(n)
-    }
-
-    fn finish(self, stored: &mut impl Read) -> io::Result<()> {
-        if let Some(left @ 1..) = self.left {
-            return Err(damage(format!(
-                "the frame holds {left} bytes fewer than its header says"
-            )));
-        }
-        if !self.has_checksum {
-            return Ok(());
-        }
-        let mut wanted = [0; 4];
-        stored.read_exact(&mut wanted)?;
-        let wanted = u32::from_le_bytes(wanted);
-        let found = super::seekable::low(self.sum.finish());
-        if found == wanted {
-            return Ok(());
-        }
-        Err(Refuted::error(format!(
-            "the XXH64 of the frame's plain bytes ends in {found:08x}, the frame says {wanted:08x}"
-        )))
     }
 }
 

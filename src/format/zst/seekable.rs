@@ -3,6 +3,7 @@
 use super::frames::{Frame, MOST_FRAMES, check_count};
 use crate::{
     Error, Result,
+    codec::zstd::checksum,
     source::{Source, read_array},
 };
 
@@ -81,17 +82,11 @@ fn frames<'t>(rows: impl Iterator<Item = &'t [u8]>, end: u64) -> Result<Box<[Fra
 /// Compares the plain bytes of a frame with what the table says.
 pub(super) fn compare(plain: &[u8], wanted: Option<u32>) -> Result<()> {
     let Some(wanted) = wanted else { return Ok(()) };
-    let found = low(twox_hash::XxHash64::oneshot(0, plain));
+    let found = checksum(plain);
     if found == wanted {
         return Ok(());
     }
     Err(Error::corrupt(format!(
         "the XXH64 of the frame's plain bytes ends in {found:08x}, the seek table says {wanted:08x}"
     )))
-}
-
-/// The lower half.
-pub(super) fn low(sum: u64) -> u32 {
-    let [a, b, c, d, ..] = sum.to_le_bytes();
-    u32::from_le_bytes([a, b, c, d])
 }

@@ -1,7 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::format::tests::{image, opened, read, reads, reads_like, survives};
+use crate::{
+    codec::zstd::{MAGIC, checksum},
+    format::tests::{image, opened, read, reads, reads_like, survives},
+};
 
 fn plain(len: usize) -> Vec<u8> {
     (0..len as u32)
@@ -25,8 +28,7 @@ fn frame(plain: &[u8], tells_size: bool) -> Vec<u8> {
         bytes.extend(&head.to_le_bytes()[..3]);
         bytes.extend(chunk);
     }
-    let sum = twox_hash::XxHash64::oneshot(0, plain);
-    bytes.extend(seekable::low(sum).to_le_bytes());
+    bytes.extend(checksum(plain).to_le_bytes());
     bytes
 }
 
@@ -43,7 +45,7 @@ fn with_table(frames: &[&[u8]], change: impl Fn(&mut Vec<[u32; 3]>)) -> Vec<u8> 
     let mut rows = Vec::new();
     for plain in frames {
         let frame = frame(plain, true);
-        let sum = seekable::low(twox_hash::XxHash64::oneshot(0, plain));
+        let sum = checksum(plain);
         rows.push([frame.len() as u32, plain.len() as u32, sum]);
         bytes.extend(frame);
     }
@@ -170,6 +172,34 @@ fn a_wrong_checksum_is_an_error_for_its_frame_only() {
     let image = self::image(opened(file).unwrap());
     let err = read(&image, 0, 1).unwrap_err().to_string();
     assert!(err.contains("the seek table says"), "{err}");
+}
+
+#[test]
+fn an_entry_of_the_table_may_cover_several_frames() {
+    let all = plain(5000);
+    let one_row = |rows: &mut Vec<[u32; 3]>| {
+        let last = rows.pop().unwrap();
+        rows[0] = [rows[0][0] + last[0], 5000, checksum(&plain(5000))];
+    };
+    let file = with_table(&[&all[..2000], &all[2000..]], one_row);
+    let image = image(opened(file).unwrap());
+    assert!(read(&image, 0, 5000).unwrap() == all);
+}
+
+#[test]
+fn a_frame_of_another_length_than_the_table_says_is_an_error_for_it_alone() {
+    let all = plain(5000);
+    for (len, why) in [
+        (1999, "more than 1999 bytes"),
+        (2001, "2000 bytes, not 2001"),
+    ] {
+        let other = |rows: &mut Vec<[u32; 3]>| rows[0][1] = len;
+        let file = with_table(&[&all[..2000], &all[2000..]], other);
+        let image = image(opened(file).unwrap());
+        let err = read(&image, 0, 1).unwrap_err().to_string();
+        assert!(err.contains(why), "{err}");
+        assert!(read(&image, len.into(), 3000).unwrap() == all[2000..]);
+    }
 }
 
 #[test]

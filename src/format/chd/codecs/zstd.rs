@@ -1,54 +1,58 @@
 //! One zstd frame.
 
-use std::{cell::RefCell, io::Read};
-
-use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
-
-use crate::format::chd::huffman::Fault;
+use crate::codec::zstd::{self, Fault, Header};
 
 /// The window that a frame may ask for beyond its hunk: what the smallest writers round up to.
 const WINDOW: u64 = 8 << 20;
 
+/// Decodes a frame that holds exactly the bytes of `dst`.
 pub(super) fn decode(src: &[u8], dst: &mut [u8]) -> Result<(), Fault> {
-    thread_local! {
-        static STATE: RefCell<Option<Box<FrameDecoder>>> = const { RefCell::new(None) };
+    let damaged = |why: &str| Fault::Damaged(why.into());
+    let header = Header::fields(src).map_err(|why| damaged(&why.to_string()))?;
+    if header.window > dst.len() as u64 + WINDOW {
+        return Err(damaged("its window is far larger than the hunk"));
     }
-    check_window(src, dst.len() as u64)?;
-    let mut state = STATE.take().unwrap_or_default();
-    let decoded = decode_frame(&mut state, src, dst);
-    if dst.len() <= super::KEEP_BUFFER {
-        STATE.set(Some(state));
-    }
-    decoded
-}
-
-fn decode_frame(state: &mut FrameDecoder, mut src: &[u8], dst: &mut [u8]) -> Result<(), Fault> {
-    let bad = "the stream is damaged, or ends too early";
-    state.reset(&mut src).map_err(|_| bad)?;
-    let mut filled = 0;
-    while filled < dst.len() || !state.is_finished() {
-        let done = state.decode_blocks(&mut src, BlockDecodingStrategy::UptoBlocks(1));
-        let is_finished = done.map_err(|_| bad)?;
-        filled += state.read(&mut dst[filled..]).map_err(|_| bad)?;
-        if state.can_collect() > 0 {
-            return Err("it holds more bytes than the hunk");
-        }
-        if is_finished && filled < dst.len() {
-            return Err("it holds fewer bytes than the hunk");
-        }
+    let decoded = zstd::decode(src, dst).map_err(|why| match why {
+        Fault::TooLong => damaged("it holds more bytes than the hunk"),
+        why => why,
+    })?;
+    if decoded.plain < dst.len() {
+        return Err(damaged("it holds fewer bytes than the hunk"));
     }
     Ok(())
 }
 
-/// Checks the window of a frame header (RFC 8878, 3.1.1.1), for which the decoder takes memory.
-fn check_window(src: &[u8], len: u64) -> Result<(), Fault> {
-    let Some([0x28, 0xb5, 0x2f, 0xfd, descriptor, window, ..]) = src.get(..6) else {
-        return Err("it does not begin as a frame");
-    };
-    let is_single_segment = descriptor & 0x20 != 0;
-    let base = 1_u64 << (10 + u32::from(window >> 3));
-    if !is_single_segment && base + base / 8 * u64::from(window & 7) > len + WINDOW {
-        return Err("its window is far larger than the hunk");
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A frame of one stored block, with a window of so many times 1 KiB, as a power of two.
+    fn frame(plain: &[u8], window: u8) -> Vec<u8> {
+        let head = u32::try_from(plain.len()).unwrap() << 3 | 1;
+        let front = [0x28, 0xb5, 0x2f, 0xfd, 0, window << 3];
+        [&front, &head.to_le_bytes()[..3], plain].concat()
     }
-    Ok(())
+
+    #[test]
+    fn bytes_behind_the_frame_are_ignored() {
+        let mut hunk = [0; 4];
+        let stored = [&frame(b"hunk", 10)[..], b"and more"].concat();
+        assert_eq!(decode(&stored, &mut hunk), Ok(()));
+        assert_eq!(&hunk, b"hunk");
+    }
+
+    #[test]
+    fn rejects_a_frame_of_more_or_fewer_bytes_than_the_hunk() {
+        let refusal = |len| decode(&frame(b"hunk", 10), &mut vec![0; len]).unwrap_err();
+        assert!(refusal(3).to_string().contains("more bytes than the hunk"));
+        assert!(refusal(5).to_string().contains("fewer bytes than the hunk"));
+    }
+
+    #[test]
+    fn rejects_a_window_far_larger_than_the_hunk() {
+        for window in [14, 31] {
+            let refusal = decode(&frame(b"hunk", window), &mut [0; 4]).unwrap_err();
+            assert!(refusal.to_string().contains("far larger"), "{refusal}");
+        }
+    }
 }

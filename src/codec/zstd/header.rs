@@ -1,31 +1,41 @@
-//! The header of a frame.
+//! The header of a frame: RFC 8878, section 3.1.1.1.
 
-use super::MAGIC;
 use crate::{Error, Result};
+
+/// What a frame begins with.
+pub(crate) const MAGIC: &[u8; 4] = b"\x28\xB5\x2F\xFD";
 
 /// The largest window that memory is taken for, as of `zstd --long=27` and `--ultra -22`.
 pub(super) const MOST_WINDOW: u64 = 128 << 20;
 
 /// The longest header.
-pub(super) const MOST_HEADER: usize = 18;
+pub(crate) const MOST_HEADER: usize = 18;
+
+/// The largest block.
+const MOST_BLOCK: u64 = 128 << 10;
 
 /// What a frame header says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Header {
+pub(crate) struct Header {
     /// Bytes of the header.
-    pub(super) len: usize,
+    pub(crate) len: usize,
     /// Bytes that matches may reach back.
-    pub(super) window: u64,
+    pub(crate) window: u64,
     /// Number of plain bytes, where it is stored.
-    pub(super) plain: Option<u64>,
+    pub(crate) plain: Option<u64>,
     /// Whether a checksum follows the last block.
-    pub(super) has_checksum: bool,
+    pub(crate) has_checksum: bool,
 }
 
 impl Header {
-    /// Reads the header at the front of `bytes`, which may go on behind it.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
-        let cut = || Error::corrupt("the file ends inside a frame header");
+    /// Reads the header at the front of `bytes`, which may go on behind it. Its window is within the limit.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
+        Self::fields(bytes)?.check_window()
+    }
+
+    /// Reads a header whose window may be of any size.
+    pub(crate) fn fields(bytes: &[u8]) -> Result<Self> {
+        let cut = || Error::corrupt("the frame ends inside its header");
         if !bytes.starts_with(MAGIC) {
             return Err(Error::corrupt(format!(
                 "there is no zstd frame where one should begin, but {}",
@@ -62,7 +72,7 @@ impl Header {
             _ => Some(number(8)?),
         };
         let base = 1_u64 << (10 + (window >> 3));
-        let header = Self {
+        Ok(Self {
             len: at,
             window: match plain {
                 Some(plain) if is_single => plain,
@@ -70,8 +80,14 @@ impl Header {
             },
             plain,
             has_checksum: flags & 4 != 0,
-        };
-        header.check_window()
+        })
+    }
+
+    /// The bytes that matches can reach back, room for a block at the least.
+    pub(super) fn reach(&self) -> u64 {
+        self.window
+            .min(self.plain.unwrap_or(u64::MAX))
+            .max(MOST_BLOCK)
     }
 
     fn check_window(self) -> Result<Self> {
@@ -84,6 +100,18 @@ impl Header {
             self.window
         )))
     }
+}
+
+/// A header for a decoder that is to know nothing but a window of at least so many bytes. All else that a header says
+/// is looked after here.
+pub(super) fn bare(window: u64) -> [u8; 6] {
+    let window = window.max(1 << 10);
+    let exponent = window.ilog2();
+    let eighths = (window - (1 << exponent)).div_ceil(1 << (exponent - 3));
+    let field = (u64::from(exponent) - 10) * 8 + eighths;
+    let [a, b, c, d] = *MAGIC;
+    let field = u8::try_from(field).expect("no window is above MOST_WINDOW");
+    [a, b, c, d, 0, field]
 }
 
 #[cfg(test)]
@@ -103,6 +131,21 @@ mod tests {
         assert_eq!((single.window, single.plain), (512, Some(512)));
         let sized = header(&[0x80, 0x88, 0, 0, 0, 1]).unwrap();
         assert_eq!((sized.window, sized.plain), (128 << 20, Some(1 << 24)));
+    }
+
+    #[test]
+    fn a_bare_header_has_the_next_larger_window() {
+        for (window, told) in [
+            (0, 1 << 10),
+            (1 << 17, 1 << 17),
+            ((1 << 17) + 1, 9 << 14),
+            ((1 << 18) - 1, 1 << 18),
+            (MOST_WINDOW, MOST_WINDOW),
+        ] {
+            let header = Header::parse(&bare(window)).unwrap();
+            assert_eq!((header.window, header.len), (told, 6));
+            assert_eq!((header.plain, header.has_checksum), (None, false));
+        }
     }
 
     #[test]
