@@ -14,7 +14,7 @@ use super::{
     kept::{self, Key},
     progress::{End, EndWhenDropped, Progress},
 };
-use crate::{Error, Result, source::Source};
+use crate::{Error, ErrorKind, Result, source::Source};
 
 /// Plain bytes that the builder decodes between two looks at whether it is still wanted.
 const STEP: usize = 256 << 10;
@@ -27,6 +27,10 @@ const WIDE_SPACING: u64 = 4 << 20;
 
 /// Images above this size have the wide spacing.
 const LARGE: u64 = 1 << 30;
+
+/// Stored bytes in which the first plain ones are looked for: enough for those and the longest header before them. Members
+/// that hold nothing may go on for as long as the file.
+const MOST_LOOKED_AT: u64 = 1 << 20;
 
 /// Where deflate data stands in a file, and what it is.
 #[derive(Clone, Copy, Debug)]
@@ -68,15 +72,19 @@ impl Stream {
         }
     }
 
-    /// The first plain bytes, `most` of them or all that there are before the end or the first damage; and whether
-    /// that is the end.
+    /// The first plain bytes: `most` of them, or those before the end, the first damage, or as far as is looked; and
+    /// whether that is the end.
     ///
     /// # Errors
     /// What stands against the very first byte.
     pub fn head(&self, source: &dyn Source, most: usize) -> Result<(Vec<u8>, bool)> {
         let mut plain = vec![0; most];
         let mut at = 0;
-        let walk = Walk::new(source, self.end, self.framing, self.start(), false);
+        let front = Front {
+            source,
+            end: self.at.saturating_add(MOST_LOOKED_AT),
+        };
+        let walk = Walk::new(&front, self.end, self.framing, self.start(), false);
         let filled = walk.and_then(|mut walk| walk.fill(&mut plain, &mut at));
         let is_all = filled.is_ok() && at < most;
         if at == 0 {
@@ -94,6 +102,27 @@ impl Stream {
 
     fn key(&self, source: &dyn Source, folder: PathBuf) -> Option<Key> {
         Key::in_folder(source, self.at, self.end, folder)
+    }
+}
+
+/// A source of which only the bytes before `end` are looked at.
+#[derive(Debug)]
+struct Front<'s> {
+    source: &'s dyn Source,
+    end: u64,
+}
+
+impl Source for Front<'_> {
+    fn len(&self) -> u64 {
+        self.source.len()
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], at: u64) -> Result<()> {
+        if at >= self.end {
+            let message = "the first 1 MiB of the stream holds too few plain bytes";
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
+        self.source.read_exact_at(buf, at)
     }
 }
 
@@ -324,7 +353,7 @@ impl Builder {
             }
             if *done > super::MOST_PLAIN {
                 return Err(Error::new(
-                    crate::ErrorKind::LimitExceeded,
+                    ErrorKind::LimitExceeded,
                     "the stream holds more than the limit of 1 TiB",
                 ));
             }

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::{Error, source::Source};
+use crate::{Error, ErrorKind, source::Source};
 
 /// Stored bytes that are fetched at once.
 const FETCH: usize = 128 << 10;
@@ -42,7 +42,11 @@ impl Read for Stretch {
     }
 }
 
-/// The bytes of a source from its start on, for a look at the first ones.
+/// Stored bytes that are read for a look at the first plain ones: frames that hold nothing may go on for as long as the
+/// file. All plain bytes that are counted take less, however badly they compress.
+const MOST_LOOKED_AT: u64 = 32 << 20;
+
+/// The bytes of a source from its start on, for a look at the first ones. Behind 32 MiB it is an error.
 #[derive(Debug)]
 pub struct FromStart<'s> {
     source: &'s dyn Source,
@@ -50,7 +54,7 @@ pub struct FromStart<'s> {
 }
 
 impl<'s> FromStart<'s> {
-    /// All bytes of `source`.
+    /// The first bytes of `source`.
     #[must_use]
     pub fn of(source: &'s dyn Source) -> BufReader<Self> {
         BufReader::with_capacity(FETCH, Self { source, at: 0 })
@@ -59,7 +63,14 @@ impl<'s> FromStart<'s> {
 
 impl Read for FromStart<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let n = read_before(self.source, self.at, self.source.len(), buf)?;
+        let end = self.source.len().min(MOST_LOOKED_AT);
+        if self.at == end && end < self.source.len() {
+            return Err(io::Error::other(Error::new(
+                ErrorKind::LimitExceeded,
+                "the first 32 MiB of the file do not tell the size of its image",
+            )));
+        }
+        let n = read_before(self.source, self.at, end, buf)?;
         self.at += n as u64;
         Ok(n)
     }

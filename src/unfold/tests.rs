@@ -1,10 +1,10 @@
 //! Streams that other encoders made, read in any order, whole and damaged.
 
 use std::{
-    io::Write,
+    io::{self, Read, Write},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     thread,
 };
@@ -13,9 +13,11 @@ use flate2::{Compression, GzBuilder, write::GzEncoder};
 use proptest::prelude::*;
 
 use super::{
+    FromStart,
     deflated::{Deflated, Stream},
     gzip::Framing,
     kept::{self, Key, Piece},
+    size_of,
 };
 use crate::source::{FileSource, Source};
 
@@ -338,4 +340,57 @@ fn dropped_bytes_stop_their_builder() {
     while before.strong_count() > 0 {
         thread::yield_now();
     }
+}
+
+/// The same stored bytes again and again, and how many of them were read.
+#[derive(Debug)]
+struct Repeated {
+    piece: Vec<u8>,
+    len: u64,
+    read: AtomicU64,
+}
+
+impl Source for Repeated {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], at: u64) -> crate::Result<()> {
+        self.read.fetch_add(buf.len() as u64, Relaxed);
+        let from = usize::try_from(at).unwrap() % self.piece.len();
+        let bytes = self.piece.iter().cycle().skip(from);
+        buf.iter_mut().zip(bytes).for_each(|(to, byte)| *to = *byte);
+        Ok(())
+    }
+}
+
+fn repeated(piece: Vec<u8>, len: u64) -> Repeated {
+    let read = AtomicU64::new(0);
+    Repeated { piece, len, read }
+}
+
+#[test]
+fn rejects_a_mebibyte_of_members_that_hold_nothing() {
+    let empty = gzipped(b"", 6);
+    let source = repeated(empty, 1 << 40);
+    let err = all_of(&source).head(&source, 64 << 10).unwrap_err();
+    assert!(err.to_string().contains("too few plain bytes"), "{err}");
+    assert!(source.read.load(Relaxed) < 2 << 20);
+}
+
+/// A decoder of stored bytes that all hold nothing.
+struct Nothing<R>(R);
+
+impl<R: Read> Read for Nothing<R> {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        io::copy(&mut self.0, &mut io::sink()).map(|_| 0)
+    }
+}
+
+#[test]
+fn rejects_a_stream_whose_first_32_mebibytes_tell_no_size() {
+    let source = repeated(vec![0; 4096], 1 << 40);
+    let err = size_of(&source, Nothing(FromStart::of(&source))).unwrap_err();
+    assert!(err.to_string().contains("first 32 MiB"), "{err}");
+    assert_eq!(source.read.load(Relaxed), 32 << 20);
 }
