@@ -180,26 +180,36 @@ impl Deflated {
         if *started {
             return Ok(());
         }
-        let folder = self.folder.clone();
-        let key = folder.and_then(|folder| self.stream.key(self.source.as_ref(), folder));
+        let key = self.key();
         let kept = key.as_ref().and_then(kept::load);
         if let Some(kept) = kept.filter(|kept| kept.spacing == self.spacing) {
             self.take_up(kept);
         } else {
-            let mut builder = Builder {
-                source: Arc::clone(&self.source),
-                stream: self.stream,
-                spacing: self.spacing,
-                shared: Arc::clone(&self.shared),
-                key,
-            };
-            thread::Builder::new()
-                .name("unfold".into())
-                .spawn(move || builder.run())
-                .map_err(|err| Error::io(err, "cannot start a thread to decode the stream"))?;
+            self.build(key)?;
         }
         *started = true;
         Ok(())
+    }
+
+    fn key(&self) -> Option<Key> {
+        let folder = self.folder.clone()?;
+        self.stream.key(self.source.as_ref(), folder)
+    }
+
+    fn build(&self, key: Option<Key>) -> Result<()> {
+        let mut builder = Builder {
+            source: Arc::clone(&self.source),
+            stream: self.stream,
+            spacing: self.spacing,
+            shared: Arc::clone(&self.shared),
+            key,
+        };
+        let spawned = thread::Builder::new()
+            .name("unfold".into())
+            .spawn(move || builder.run());
+        spawned
+            .map(drop)
+            .map_err(|err| Error::io(err, "cannot start a thread to decode the stream"))
     }
 
     /// Reads plain bytes that lie between two access points.
@@ -253,6 +263,10 @@ impl Source for Deflated {
             Error::io(kind, format!("cannot read {} bytes at {at}", buf.len()))
         })?;
         self.start()?;
+        if self.shared.progress.begins_anew(end) {
+            self.build(self.key())
+                .inspect_err(|err| self.shared.progress.fail(err))?;
+        }
         self.shared.progress.wait_for(end, self.size)?;
         let (mut rest, mut at) = (buf, at);
         while !rest.is_empty() {
@@ -336,7 +350,8 @@ impl Builder {
             if self.shared.progress.is_stopped() {
                 return Ok(false);
             }
-            if *done % self.spacing == 0 {
+            if *done % self.spacing == 0 && self.shared.lock().len() as u64 == *done / self.spacing
+            {
                 let access = Access {
                     place: walk.place(),
                     window: pack(&plain[..WINDOW]),

@@ -1,11 +1,18 @@
 //! How far a builder came, and who waits for it.
 
-use std::sync::{
-    Condvar, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use crate::{Error, ErrorKind, Result};
+
+/// So long after the system failed it is asked again at the earliest: a share may be back then. To come to the same
+/// place, all before it is decoded again.
+const PAUSE: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 5 });
 
 /// Shared by a builder and its readers.
 #[derive(Debug, Default)]
@@ -19,6 +26,7 @@ pub(super) struct Progress {
 struct State {
     passed: u64,
     end: Option<End>,
+    ended: Option<Instant>,
 }
 
 /// What is known when a builder is through.
@@ -31,16 +39,41 @@ pub(super) struct End {
 }
 
 impl Progress {
-    /// The builder passed so many plain bytes.
+    /// The builder passed so many plain bytes. One that begins anew passes the same ones again.
     pub(super) fn pass(&self, to: u64) {
-        self.lock().passed = to;
+        let mut state = self.lock();
+        state.passed = state.passed.max(to);
+        drop(state);
         self.changed.notify_all();
     }
 
     /// The builder is through.
     pub(super) fn end(&self, end: End) {
-        self.lock().end = Some(end);
+        self.lock().end_with(end);
         self.changed.notify_all();
+    }
+
+    /// No builder could be started.
+    pub(super) fn fail(&self, err: &Error) {
+        let mut state = self.lock();
+        let end = End::damaged(state.passed, err);
+        state.end_with(end);
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Whether a builder has to begin anew for a byte behind those that are good, because it was the system that stood
+    /// against more of them, a while ago. Who is told so lets one
+    /// begin, or says that it fails.
+    pub(super) fn begins_anew(&self, end: u64) -> bool {
+        let mut state = self.lock();
+        let is_over = state.ended.is_some_and(|ended| ended.elapsed() >= PAUSE);
+        let failed = |known: &End| known.is_of_the_system() && known.good < end;
+        let begins = is_over && state.end.as_ref().is_some_and(failed);
+        if begins {
+            (state.end, state.ended) = (None, None);
+        }
+        begins
     }
 
     /// Waits until plain bytes up to `end` can be given out. The last ones, at `size`, wait for the end of the stream,
@@ -76,7 +109,17 @@ impl Progress {
     }
 }
 
+impl State {
+    fn end_with(&mut self, end: End) {
+        (self.end, self.ended) = (Some(end), Some(Instant::now()));
+    }
+}
+
 impl End {
+    fn is_of_the_system(&self) -> bool {
+        matches!(self.why, Some((ErrorKind::Io, _)))
+    }
+
     /// A stream of `total` plain bytes, all of them right.
     pub(super) fn complete(total: u64) -> Self {
         Self {
@@ -118,10 +161,11 @@ pub(super) struct EndWhenDropped<'p>(pub(super) &'p Progress);
 impl Drop for EndWhenDropped<'_> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
-        let good = state.passed;
-        state.end.get_or_insert_with(|| {
-            End::damaged(good, &Error::new(ErrorKind::Io, "decoding was stopped"))
-        });
+        if state.end.is_none() {
+            let stopped = Error::new(ErrorKind::Io, "decoding was stopped");
+            let end = End::damaged(state.passed, &stopped);
+            state.end_with(end);
+        }
         drop(state);
         self.0.changed.notify_all();
     }

@@ -130,14 +130,28 @@ impl Spilled {
         }
     }
 
+    /// Lets a section be decoded once more that the system stood against.
+    fn begin_anew(&self, number: usize, progress: &Arc<Progress>) -> Result<()> {
+        let mut begun = self.shared.lock();
+        while begun.running >= most_threads() {
+            let waited = self.shared.ended.wait(begun);
+            begun = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        self.begin_with(number, Arc::clone(progress), &mut begun)
+            .inspect_err(|err| progress.fail(err))
+    }
+
     fn begin(&self, number: usize, begun: &mut Begun) -> Result<()> {
+        self.begin_with(number, Arc::default(), begun)
+    }
+
+    fn begin_with(&self, number: usize, progress: Arc<Progress>, begun: &mut Begun) -> Result<()> {
         let worker = Worker {
-            progress: Arc::default(),
+            progress: Arc::clone(&progress),
             store: self.shared.store()?,
             shared: Arc::clone(&self.shared),
             number,
         };
-        let progress = Arc::clone(&worker.progress);
         thread::Builder::new()
             .name("unfold".into())
             .spawn(move || worker.run())
@@ -177,6 +191,9 @@ impl Source for Spilled {
             let (now, later) = mem::take(&mut rest).split_at_mut(n);
             let progress = self.section(number)?;
             let wanted = at + n as u64 - span.start;
+            if progress.begins_anew(wanted) {
+                self.begin_anew(number, &progress)?;
+            }
             progress.wait_for(wanted, span.end - span.start)?;
             self.shared.store()?.read(now, at)?;
             rest = later;

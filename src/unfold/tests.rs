@@ -21,6 +21,8 @@ use super::{
 };
 use crate::source::{FileSource, Source};
 
+mod returning;
+
 /// Bytes that compress to all kinds of blocks: text, zeroes, noise.
 fn plain(len: usize) -> Vec<u8> {
     let mut state = 1_u32;
