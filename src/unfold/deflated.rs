@@ -316,7 +316,7 @@ struct Builder {
 impl Builder {
     fn run(&mut self) {
         let shared = Arc::clone(&self.shared);
-        let _ends = EndWhenDropped(&shared.progress);
+        let ends = EndWhenDropped::of(&shared.progress);
         let mut done = 0;
         let walk = Walk::new(
             self.source.as_ref(),
@@ -340,7 +340,7 @@ impl Builder {
             Ok(false) => return,
             Err((good, err)) => End::damaged(good, &err),
         };
-        shared.progress.end(end);
+        ends.end(end);
     }
 
     /// True when the stream was gone through, false when nobody wants it any more.

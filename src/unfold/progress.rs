@@ -26,7 +26,6 @@ pub(super) struct Progress {
 struct State {
     passed: u64,
     end: Option<End>,
-    ended: Option<Instant>,
 }
 
 /// What is known when a builder is through.
@@ -36,6 +35,7 @@ pub(super) struct End {
     pub(super) good: u64,
     /// What stands against those behind.
     pub(super) why: Option<(ErrorKind, String)>,
+    at: Instant,
 }
 
 impl Progress {
@@ -49,31 +49,28 @@ impl Progress {
 
     /// The builder is through.
     pub(super) fn end(&self, end: End) {
-        self.lock().end_with(end);
+        self.lock().end = Some(end);
         self.changed.notify_all();
     }
 
-    /// No builder could be started.
+    /// There is no builder any more, or none could be started.
     pub(super) fn fail(&self, err: &Error) {
         let mut state = self.lock();
-        let end = End::damaged(state.passed, err);
-        state.end_with(end);
+        state.end = Some(End::damaged(state.passed, err));
         drop(state);
         self.changed.notify_all();
     }
 
     /// Whether a builder has to begin anew for a byte behind those that are good, because it was the system that stood
-    /// against more of them, a while ago. Who is told so lets one
-    /// begin, or says that it fails.
-    pub(super) fn begins_anew(&self, end: u64) -> bool {
+    /// against more of them, a while ago. Who is told so lets one begin, or says that it fails.
+    pub(super) fn begins_anew(&self, wanted: u64) -> bool {
+        let failed = |end: &mut End| end.is_of_the_system() && end.good < wanted;
+        let is_over = |end: &End| end.at.elapsed() >= PAUSE;
         let mut state = self.lock();
-        let is_over = state.ended.is_some_and(|ended| ended.elapsed() >= PAUSE);
-        let failed = |known: &End| known.is_of_the_system() && known.good < end;
-        let begins = is_over && state.end.as_ref().is_some_and(failed);
-        if begins {
-            (state.end, state.ended) = (None, None);
-        }
-        begins
+        state
+            .end
+            .take_if(|end| failed(end) && is_over(end))
+            .is_some()
     }
 
     /// Waits until plain bytes up to `end` can be given out. The last ones, at `size`, wait for the end of the stream,
@@ -109,12 +106,6 @@ impl Progress {
     }
 }
 
-impl State {
-    fn end_with(&mut self, end: End) {
-        (self.end, self.ended) = (Some(end), Some(Instant::now()));
-    }
-}
-
 impl End {
     fn is_of_the_system(&self) -> bool {
         matches!(self.why, Some((ErrorKind::Io, _)))
@@ -125,6 +116,7 @@ impl End {
         Self {
             good: total,
             why: None,
+            at: Instant::now(),
         }
     }
 
@@ -133,6 +125,7 @@ impl End {
         Self {
             good,
             why: Some((err.kind(), err.sentence())),
+            at: Instant::now(),
         }
     }
 
@@ -156,17 +149,25 @@ impl End {
 }
 
 /// Tells the readers that no more will come, also when the builder panics.
-pub(super) struct EndWhenDropped<'p>(pub(super) &'p Progress);
+pub(super) struct EndWhenDropped<'p>(Option<&'p Progress>);
+
+impl<'p> EndWhenDropped<'p> {
+    pub(super) fn of(progress: &'p Progress) -> Self {
+        Self(Some(progress))
+    }
+
+    /// The builder is through. From then on it has no say: another one may have begun.
+    pub(super) fn end(mut self, end: End) {
+        if let Some(progress) = self.0.take() {
+            progress.end(end);
+        }
+    }
+}
 
 impl Drop for EndWhenDropped<'_> {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
-        if state.end.is_none() {
-            let stopped = Error::new(ErrorKind::Io, "decoding was stopped");
-            let end = End::damaged(state.passed, &stopped);
-            state.end_with(end);
+        if let Some(progress) = self.0 {
+            progress.fail(&Error::new(ErrorKind::Io, "decoding was stopped"));
         }
-        drop(state);
-        self.0.changed.notify_all();
     }
 }

@@ -268,7 +268,7 @@ impl Drop for CountedOut<'_> {
 impl Worker {
     fn run(self) {
         let _counted = CountedOut(&self.shared);
-        let _ends = EndWhenDropped(&self.progress);
+        let ends = EndWhenDropped::of(&self.progress);
         let mut done = 0;
         let end = match self.decode(&mut done) {
             Ok(true) => {
@@ -281,7 +281,7 @@ impl Worker {
             Err(Fault::Refuted(why)) => End::damaged(0, &why),
             Err(Fault::Damaged(why)) => End::damaged(done.min(self.len()), &why),
         };
-        self.progress.end(end);
+        ends.end(end);
     }
 
     fn len(&self) -> u64 {
