@@ -114,11 +114,8 @@ fn stream_of(source: &dyn Source) -> Stream {
 
 /// The number of plain bytes.
 fn size_in(source: &dyn Source) -> Result<u64> {
-    if let Some(size) = Members::kept_size(source)? {
-        return Ok(size);
-    }
-    match Members::read(source)? {
-        Some(members) => Ok(members.size()),
+    match Members::size_in(source)? {
+        Some(size) => Ok(size),
         None => size_of_stream(source),
     }
 }

@@ -58,12 +58,28 @@ impl Members {
     /// such members from its first byte to its last: gzip may be able to read it as a stream. Members of different
     /// sizes are left to it too: the place of each would depend on the word of all before it, which nothing protects.
     pub(super) fn read(source: &dyn Source) -> Result<Option<Self>> {
-        let Some(mut header) = first_header(source)? else {
+        let Some(header) = first_header(source)? else {
             return Ok(None);
         };
-        if let Some(known) = Self::kept(source) {
-            return Ok(Some(known));
+        match Self::kept(source) {
+            Some(known) => Ok(Some(known)),
+            None => Self::walk(source, header),
         }
+    }
+
+    /// The number of plain bytes of what [`Members::read`] gives; of members that were found before, nothing else is
+    /// read.
+    pub(super) fn size_in(source: &dyn Source) -> Result<Option<u64>> {
+        let Some(header) = first_header(source)? else {
+            return Ok(None);
+        };
+        match unfold::size_of_kept_pieces(source) {
+            Some(size) => Ok(Some(size)),
+            None => Ok(Self::walk(source, header)?.map(|members| members.size())),
+        }
+    }
+
+    fn walk(source: &dyn Source, mut header: [u8; HEADER]) -> Result<Option<Self>> {
         let mut walk = Walk::default();
         while let Some(len) = member_len(&header) {
             match walk.pass(source, len, &mut header)? {
@@ -77,12 +93,6 @@ impl Members {
             }
         }
         Ok(None)
-    }
-
-    /// The number of plain bytes, where the members were found before.
-    pub(super) fn kept_size(source: &dyn Source) -> Result<Option<u64>> {
-        let size = |_| unfold::size_of_kept_pieces(source);
-        Ok(first_header(source)?.and_then(size))
     }
 
     /// Those that were found before: the walk takes a read for each, which a disk may take long for.
