@@ -396,17 +396,22 @@ fn large_blocks(blocks: usize) -> (Disc, Arc<Slow>) {
     (disc, slow)
 }
 
+/// Reads straight on within the first block.
+fn go_on_until_both_threads_decode(disc: &Disc, reader: &Reader, slow: &Slow) {
+    for at in 0..3 {
+        disc.check(reader, at * REQUEST, REQUEST).unwrap();
+    }
+    eventually("both threads decode", || {
+        slow.waiting.load(Ordering::SeqCst) == 2
+    });
+}
+
 #[test]
 fn a_stream_of_blocks_of_which_the_cache_holds_few_has_one_decoded_by_each_thread() {
     let (disc, slow) = large_blocks(9);
     let ahead = ahead();
     let reader = disc.reader(&ahead);
-    for at in 0..3 {
-        disc.check(&reader, at * REQUEST, REQUEST).unwrap();
-    }
-    eventually("both threads decode", || {
-        slow.waiting.load(Ordering::SeqCst) == 2
-    });
+    go_on_until_both_threads_decode(&disc, &reader, &slow);
     slow.let_all_go();
     for at in (3 * REQUEST..disc.plain.len()).step_by(REQUEST) {
         disc.check(&reader, at, REQUEST).unwrap();
@@ -422,12 +427,7 @@ fn large_blocks_that_wait_to_be_decoded_are_given_up_when_the_reader_jumps() {
     let (disc, slow) = large_blocks(5);
     let ahead = ahead();
     let reader = disc.reader(&ahead);
-    for at in 0..3 {
-        disc.check(&reader, at * REQUEST, REQUEST).unwrap();
-    }
-    eventually("both threads decode", || {
-        slow.waiting.load(Ordering::SeqCst) == 2
-    });
+    go_on_until_both_threads_decode(&disc, &reader, &slow);
     // Back to what is there, from where it does not go on.
     disc.check(&reader, 2 << 20, 4096).unwrap();
     slow.let_all_go();
