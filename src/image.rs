@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     ffi::OsStr,
+    io::Read,
     mem,
     ops::Range,
     path::{Path, PathBuf},
@@ -167,6 +168,12 @@ impl Image {
     /// `Io` when they cannot be read, or do not exist.
     pub fn read_stored(&self, buf: &mut [u8], at: u64) -> Result<()> {
         self.source.read_exact_at(buf, at)
+    }
+
+    /// All plain bytes, for who reads them once and in order, where that costs less than by position.
+    pub(crate) fn in_order(&self) -> Option<Box<dyn Read + Send>> {
+        let is_all = self.map.is_as_stored() && self.source.len() == self.size();
+        is_all.then(|| self.source.in_order()).flatten()
     }
 
     /// How the plain bytes are cut into blocks.

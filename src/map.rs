@@ -143,6 +143,11 @@ pub trait BlockMap: fmt::Debug + Send + Sync {
     /// A block that the file has no bytes for is [`Codec::Missing`].
     fn locate(&self, block: u64) -> Stored;
 
+    /// Whether the plain bytes are those of the source, from its first on.
+    fn is_as_stored(&self) -> bool {
+        false
+    }
+
     /// Decodes one block into `dst`, which has exactly the block's plain length.
     ///
     /// `src` holds the stored bytes and may be changed on the way. A format overrides this when its data is
@@ -203,6 +208,10 @@ impl BlockMap for AsStored {
             len: u32::try_from(span.end - span.start).expect("a block is 64 KiB"),
             codec: Codec::Raw,
         }
+    }
+
+    fn is_as_stored(&self) -> bool {
+        self.at == 0
     }
 }
 

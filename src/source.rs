@@ -4,7 +4,7 @@ use std::{
     ffi::{OsStr, OsString},
     fmt,
     fs::{self, File, OpenOptions},
-    io,
+    io::{self, Read},
     os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
@@ -42,6 +42,12 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// The bytes on the disk that it comes from, where it is decoded itself.
     fn stored_len(&self) -> u64 {
         self.len()
+    }
+
+    /// The bytes from the first on, for who reads all of them once, where that costs less than by position. What is
+    /// wrong with the last ones, or with all of them, is said before the last one is given out.
+    fn in_order(&self) -> Option<Box<dyn Read + Send>> {
+        None
     }
 }
 

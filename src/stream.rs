@@ -26,14 +26,16 @@
 
 use std::{
     collections::BTreeMap,
-    fmt, mem,
+    fmt,
+    io::Read,
+    mem,
     num::NonZero,
     ops::Range,
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
 };
 
-use crate::{Error, image::Image, map::Geometry};
+use crate::{Error, Result, image::Image, map::Geometry, unfold::from_io};
 
 mod pool;
 #[cfg(test)]
@@ -96,7 +98,7 @@ impl<'i> Stream<'i> {
         &self,
         mut hand_over: impl FnMut(Piece) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
-        let cut = Cut::new(self.image.geometry(), self.first_block);
+        let cut = Cut::new(self.image, self.first_block);
         let Some(mut next_at) = cut.start() else {
             return Ok(());
         };
@@ -177,14 +179,33 @@ impl Piece {
     /// Reads everything at once; when that fails, block by block, so that each damaged block costs itself only.
     fn fill(&mut self, image: &Image, blocks: Range<u64>) {
         let plain = &mut self.buffer[..self.len];
-        if image.read_at(plain, self.at).is_ok() {
-            return;
+        if image.read_at(plain, self.at).is_err() {
+            self.fill_blocks(image.geometry(), blocks, |now, block| {
+                let at = image.geometry().span(block).start;
+                image.read_at(now, at).map(drop)
+            });
         }
-        let mut rest = plain;
+    }
+
+    /// Takes the next bytes of an image that is read from its first one on.
+    fn fill_in_order(&mut self, image: &Image, blocks: Range<u64>, plain: &mut dyn Read) {
+        self.fill_blocks(image.geometry(), blocks, |now, block| {
+            let read = plain.read_exact(now).map_err(from_io);
+            read.map_err(|err| err.in_context(format_args!("block {block}")))
+        });
+    }
+
+    fn fill_blocks(
+        &mut self,
+        geometry: &Geometry,
+        blocks: Range<u64>,
+        mut read: impl FnMut(&mut [u8], u64) -> Result<()>,
+    ) {
+        let mut rest = &mut self.buffer[..self.len];
         for block in blocks {
-            let (now, later) = rest.split_at_mut(image.geometry().len_of(block));
-            let bytes = image.geometry().span(block);
-            if let Err(error) = image.read_at(now, bytes.start) {
+            let (now, later) = rest.split_at_mut(geometry.len_of(block));
+            let bytes = geometry.span(block);
+            if let Err(error) = read(now, block) {
                 now.fill(0);
                 self.damage.push(Damage {
                     block,
@@ -229,7 +250,8 @@ fn decode_pieces(image: &Image, cut: &Cut<'_>, pool: &Arc<Pool>, done: &mpsc::Se
     // At the end of the image nobody needs a buffer any more, and after a panic nobody may wait for one.
     let _stop_others = CloseWhenDropped(pool);
     while let Some(buffer) = pool.take() {
-        let Some(blocks) = cut.next() else {
+        let mut next = cut.lock();
+        let Some(blocks) = next.blocks(cut.geometry) else {
             return pool.give_back(buffer);
         };
         let at = image.geometry().span(blocks.start).start;
@@ -241,7 +263,13 @@ fn decode_pieces(image: &Image, cut: &Cut<'_>, pool: &Arc<Pool>, done: &mpsc::Se
             damage: Vec::new(),
             pool: Arc::clone(pool),
         };
-        piece.fill(image, blocks);
+        if let Some(plain) = &mut next.in_order {
+            piece.fill_in_order(image, blocks, plain.as_mut());
+            drop(next);
+        } else {
+            drop(next);
+            piece.fill(image, blocks);
+        }
         if done.send(piece).is_err() {
             return;
         }
@@ -252,16 +280,27 @@ fn decode_pieces(image: &Image, cut: &Cut<'_>, pool: &Arc<Pool>, done: &mpsc::Se
 struct Cut<'g> {
     geometry: &'g Geometry,
     first: u64,
-    next: Mutex<u64>,
+    next: Mutex<Next>,
+}
+
+/// What no worker has yet.
+struct Next {
+    block: u64,
+    /// All plain bytes from there on, where the image is better read in order. Whoever takes blocks takes their bytes
+    /// as well before the next one does.
+    in_order: Option<Box<dyn Read + Send>>,
 }
 
 impl<'g> Cut<'g> {
-    fn new(geometry: &'g Geometry, first: u64) -> Self {
-        let next = Mutex::new(first);
+    fn new(image: &'g Image, first: u64) -> Self {
+        let next = Next {
+            block: first,
+            in_order: (first == 0).then(|| image.in_order()).flatten(),
+        };
         Self {
-            geometry,
+            geometry: image.geometry(),
             first,
-            next,
+            next: Mutex::new(next),
         }
     }
 
@@ -270,20 +309,25 @@ impl<'g> Cut<'g> {
         (self.first < self.geometry.blocks()).then(|| self.geometry.span(self.first).start)
     }
 
-    /// As many blocks as fit, and one at least.
-    fn next(&self) -> Option<Range<u64>> {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let (first, blocks) = (*next, self.geometry.blocks());
+    fn lock(&self) -> MutexGuard<'_, Next> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Next {
+    /// As many blocks as fit in a piece, and one at least.
+    fn blocks(&mut self, geometry: &Geometry) -> Option<Range<u64>> {
+        let (first, blocks) = (self.block, geometry.blocks());
         if first >= blocks {
             return None;
         }
-        let full_at = self.geometry.span(first).start + PIECE;
-        let end = if full_at < self.geometry.size() {
-            self.geometry.block_at(full_at).max(first + 1)
+        let full_at = geometry.span(first).start + PIECE;
+        let end = if full_at < geometry.size() {
+            geometry.block_at(full_at).max(first + 1)
         } else {
             blocks
         };
-        *next = end.min(first + MOST_BLOCKS);
-        Some(first..*next)
+        self.block = end.min(first + MOST_BLOCKS);
+        Some(first..self.block)
     }
 }

@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-use library::{Mount, fuse_is_there, noise, open, succeed, whole};
+use library::{Mount, PLAINISO, fuse_is_there, noise, open, succeed, whole};
 
 /// A program, the ending that it gives, and what a shell writes to the file. `a` is the image, `b` and `c` its halves.
 const WAYS: &[(&str, &str, &str)] = &[
@@ -58,14 +58,19 @@ fn is_there(program: &str) -> bool {
     found
 }
 
-/// Runs every way whose program is there; gives the files, each with what made it.
-fn compressed(plain: &[u8], work: &Path, into: &Path) -> Vec<(PathBuf, &'static str)> {
+/// Compresses an image in every way whose program is there; gives the files, each with what made it.
+fn compressed(
+    ways: &[(&str, &str, &'static str)],
+    plain: &[u8],
+    work: &Path,
+    into: &Path,
+) -> Vec<(PathBuf, &'static str)> {
     let (first, second) = plain.split_at(400_001);
     for (name, bytes) in [("a", plain), ("b", first), ("c", second)] {
         fs::write(work.join(name), bytes).unwrap();
     }
     let mut files = Vec::new();
-    for (number, (program, ending, command)) in WAYS.iter().enumerate() {
+    for (number, (program, ending, command)) in ways.iter().enumerate() {
         if is_there(program) {
             let file = into.join(format!("{number}.iso.{ending}"));
             let script = format!("set -e; {{ {command}; }} > '{}'", file.display());
@@ -80,7 +85,7 @@ fn compressed(plain: &[u8], work: &Path, into: &Path) -> Vec<(PathBuf, &'static 
 fn what_compressors_make_of_an_image_is_the_image() {
     let plain = image();
     let (work, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let files = compressed(&plain, work.path(), folder.path());
+    let files = compressed(WAYS, &plain, work.path(), folder.path());
     for (file, command) in &files {
         let image = open(file).unwrap_or_else(|why| panic!("{command}: {why}"));
         assert_eq!(image.size(), plain.len() as u64, "{command}");
@@ -93,5 +98,86 @@ fn what_compressors_make_of_an_image_is_the_image() {
     for (file, command) in &files {
         let shown = mount.path().join(file.file_stem().unwrap());
         assert!(fs::read(shown).unwrap() == plain, "{command} on the mount");
+    }
+}
+
+/// An image of 20 MiB, above what is decoded in memory or as one block.
+fn large_image() -> Vec<u8> {
+    let mut plain = image();
+    let words = plain[..700_000].to_vec();
+    plain.resize(19 << 20, 7);
+    plain.extend(words);
+    plain.resize(20 << 20, 0);
+    let sectors = u32::try_from(plain.len() / 2048).unwrap();
+    plain[0x8050..0x8054].copy_from_slice(&sectors.to_le_bytes());
+    plain
+}
+
+/// Of those whose pieces are no blocks of ours.
+const IN_ONE_PIECE: &[(&str, &str, &str)] = &[
+    ("zstd", "zst", "zstd -q -c a"),
+    ("zstd", "zst", "zstd -q -c < a"),
+    ("xz", "xz", "xz -0 -c a"),
+    ("lz4", "lz4", "lz4 -q -BD -c a"),
+    ("bzip2", "bz2", "bzip2 -1 -c a"),
+];
+
+/// Runs plainiso where it has no folder for what it decodes.
+fn without_a_cache(arguments: &[&str], folder: &Path) -> Vec<u8> {
+    let mut command = Command::new(PLAINISO);
+    command.args(arguments).current_dir(folder);
+    for variable in ["XDG_CACHE_HOME", "HOME"] {
+        command.env_remove(variable);
+    }
+    succeed(&mut command).stdout
+}
+
+#[test]
+fn who_reads_an_image_once_needs_no_room_to_decode_it() {
+    let plain = large_image();
+    let (work, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for (file, command) in compressed(IN_ONE_PIECE, &plain, work.path(), folder.path()) {
+        let name = file.to_str().unwrap();
+        assert!(
+            without_a_cache(&["cat", name], work.path()) == plain,
+            "{command}"
+        );
+        without_a_cache(&["verify", name], work.path());
+        without_a_cache(
+            &["extract", "-o", "plain.iso", "--force", name],
+            work.path(),
+        );
+        assert!(
+            fs::read(work.path().join("plain.iso")).unwrap() == plain,
+            "{command}"
+        );
+        without_a_cache(
+            &[
+                "convert", "--verify", "--to", "zso", "-o", "it.zso", "--force", name,
+            ],
+            work.path(),
+        );
+        let converted = open(&work.path().join("it.zso")).unwrap();
+        assert!(whole(&converted).unwrap() == plain, "{command}");
+    }
+}
+
+#[test]
+fn who_reads_an_image_once_is_told_of_damage() {
+    let plain = large_image();
+    let (work, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for (file, command) in compressed(IN_ONE_PIECE, &plain, work.path(), folder.path()) {
+        let mut stored = fs::read(&file).unwrap();
+        let middle = stored.len() / 2;
+        stored[middle] ^= 0x40;
+        fs::write(&file, stored).unwrap();
+        let mut verify = Command::new(PLAINISO);
+        let output = verify.arg("verify").arg(&file).output().unwrap();
+        // lz4 without checksums of blocks tells at the end only, and zstd as well.
+        assert_eq!(output.status.code(), Some(3), "{command}");
+        let mut cat = Command::new(PLAINISO);
+        let output = cat.arg("cat").arg(&file).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{command}");
+        assert!(output.stdout.len() < plain.len(), "{command}");
     }
 }

@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    io::Read,
     num::NonZeroUsize,
     ops::Range,
     sync::{
@@ -21,6 +22,7 @@ use crate::{
     digest::Hasher,
     image::Image,
     pack::{BlockEncoder, Encoded, Output, Pack},
+    unfold::from_io,
 };
 
 /// Plain bytes of a batch, where blocks are not larger.
@@ -46,6 +48,7 @@ pub(super) fn run(
     let work = Mutex::new(Work {
         free: taken,
         next: Stretches::of(image, pack),
+        in_order: image.in_order(),
     });
     thread::scope(|scope| {
         for _ in 0..jobs.get() {
@@ -61,10 +64,11 @@ pub(super) fn run(
 }
 
 /// The stretches of the image that no worker has yet, and the batches to hold them.
-#[derive(Debug)]
 struct Work {
     free: Receiver<Batch>,
     next: Stretches,
+    /// The plain bytes of the next stretches, where the image is better read in order.
+    in_order: Option<Box<dyn Read + Send>>,
 }
 
 /// Cuts the image into stretches of whole blocks.
@@ -126,13 +130,15 @@ fn encode_batches(
         zeroes: None,
         block_size: pack.block_size() as usize,
     };
-    while let Some((mut batch, range)) = take(work) {
-        let filled = if watch.stops() {
-            Err(interrupted())
-        } else {
-            batch.fill(image, range, &mut encoder)
-        };
-        if done.send(filled.map(|()| batch)).is_err() {
+    while let Some(batch) = take(image, work) {
+        let filled = batch.and_then(|mut batch| {
+            if watch.stops() {
+                return Err(interrupted());
+            }
+            batch.encode(&mut encoder);
+            Ok(batch)
+        });
+        if done.send(filled).is_err() {
             return;
         }
     }
@@ -150,19 +156,26 @@ impl Drop for Alarm<'_> {
     }
 }
 
-fn take(work: &Mutex<Work>) -> Option<(Batch, Range<u64>)> {
+/// A batch with the plain bytes of the next stretch.
+fn take(image: &Image, work: &Mutex<Work>) -> Option<Result<Batch>> {
     let mut work = work.lock().unwrap_or_else(PoisonError::into_inner);
     let mut batch = work.free.recv().ok()?;
     let (number, range) = work.next.next()?;
     batch.number = number;
-    Some((batch, range))
+    let len = usize::try_from(range.end - range.start).expect("a batch fits in memory");
+    batch.plain.resize(len, 0);
+    let read = if let Some(plain) = &mut work.in_order {
+        // The next one's bytes follow these.
+        plain.read_exact(&mut batch.plain).map_err(from_io)
+    } else {
+        drop(work);
+        image.read_at(&mut batch.plain, range.start).map(drop)
+    };
+    Some(read.map(|()| batch))
 }
 
 impl Batch {
-    fn fill(&mut self, image: &Image, range: Range<u64>, encoder: &mut Remembering) -> Result<()> {
-        let len = usize::try_from(range.end - range.start).expect("a batch fits in memory");
-        self.plain.resize(len, 0);
-        image.read_at(&mut self.plain, range.start)?;
+    fn encode(&mut self, encoder: &mut Remembering) {
         self.stored.clear();
         self.blocks.clear();
         for plain in self.plain.chunks(encoder.block_size) {
@@ -171,7 +184,6 @@ impl Batch {
             let len = u32::try_from(self.stored.len() - start).expect("a block is small");
             self.blocks.push((codec, len));
         }
-        Ok(())
     }
 
     fn blocks(&self, block_size: usize) -> impl Iterator<Item = Encoded<'_>> {

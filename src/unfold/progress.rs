@@ -129,7 +129,8 @@ impl End {
         }
     }
 
-    fn allow(&self, end: u64, size: u64) -> Result<()> {
+    /// Whether plain bytes up to `end` may be given out, of `size`: the last ones only if the whole is as it should be.
+    pub(super) fn allow(&self, end: u64, size: u64) -> Result<()> {
         let holds = if end >= size {
             self.why.is_none() && self.good == size
         } else {

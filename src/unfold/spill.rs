@@ -23,6 +23,10 @@ use super::{
 };
 use crate::{Error, ErrorKind, Result, source::Source};
 
+mod in_order;
+
+use in_order::InOrder;
+
 /// Plain bytes that are decoded between two looks at whether they are still wanted.
 const STEP: usize = 256 << 10;
 
@@ -175,6 +179,13 @@ impl Source for Spilled {
         self.stored
     }
 
+    /// Only as long as nobody reads by position, who has all of it decoded anyway. Sections of their own are decoded
+    /// side by side and so need their places.
+    fn in_order(&self) -> Option<Box<dyn Read + Send>> {
+        let is_alone = self.shared.count() == 1 && self.shared.lock().sections.is_empty();
+        is_alone.then(|| Box::new(InOrder::of(&self.shared)) as Box<dyn Read + Send>)
+    }
+
     fn read_exact_at(&self, buf: &mut [u8], at: u64) -> Result<()> {
         let end = at.checked_add(buf.len() as u64);
         if end.is_none_or(|end| end > self.len()) {
@@ -228,6 +239,31 @@ impl Shared {
         self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What a section of `len` plain bytes may hold: more where that is a guess, and then they are counted.
+    fn check_length(&self, done: u64, len: u64) -> std::result::Result<(), Fault> {
+        let most = self.guess_of.as_ref().map_or(len, |_| MOST_PLAIN);
+        if done <= most {
+            return Ok(());
+        }
+        let message = format!("the stream holds more than {most} plain bytes");
+        let err = Error::new(ErrorKind::LimitExceeded, message);
+        Err(Fault::Damaged(err))
+    }
+
+    /// What is known of a section of `len` plain bytes that was gone through.
+    fn end_of(&self, gone: std::result::Result<(), Fault>, done: u64, len: u64) -> End {
+        match gone {
+            Ok(()) => {
+                if let Some(key) = &self.guess_of {
+                    kept::save_size(key, done);
+                }
+                End::complete(done)
+            }
+            Err(Fault::Refuted(why)) => End::damaged(0, &why),
+            Err(Fault::Damaged(why)) => End::damaged(done.min(len), &why),
+        }
+    }
+
     /// Where the plain bytes are put, made when it is first asked for.
     fn store(&self) -> Result<Arc<Store>> {
         let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
@@ -270,18 +306,12 @@ impl Worker {
         let _counted = CountedOut(&self.shared);
         let ends = EndWhenDropped::of(&self.progress);
         let mut done = 0;
-        let end = match self.decode(&mut done) {
-            Ok(true) => {
-                if let Some(key) = &self.shared.guess_of {
-                    kept::save_size(key, done);
-                }
-                End::complete(done)
-            }
+        let gone = match self.decode(&mut done) {
+            Ok(true) => Ok(()),
             Ok(false) => return,
-            Err(Fault::Refuted(why)) => End::damaged(0, &why),
-            Err(Fault::Damaged(why)) => End::damaged(done.min(self.len()), &why),
+            Err(fault) => Err(fault),
         };
-        ends.end(end);
+        ends.end(self.shared.end_of(gone, done, self.len()));
     }
 
     fn len(&self) -> u64 {
@@ -312,24 +342,8 @@ impl Worker {
             if filled < piece.len() {
                 return Ok(true);
             }
-            self.check_length(*done)?;
+            self.shared.check_length(*done, len)?;
         }
-    }
-
-    fn check_length(&self, done: u64) -> std::result::Result<(), Fault> {
-        let len = self.len();
-        let most = match self.shared.guess_of {
-            Some(_) => MOST_PLAIN,
-            None => len,
-        };
-        if done <= most {
-            return Ok(());
-        }
-        let message = format!("the stream holds more than {most} plain bytes");
-        Err(Fault::Damaged(Error::new(
-            ErrorKind::LimitExceeded,
-            message,
-        )))
     }
 }
 

@@ -102,6 +102,94 @@ fn a_section_longer_or_shorter_than_it_claims_is_an_error_at_its_end() {
     assert_eq!(read(&endless, 500_000, 2).unwrap(), [7, 7]);
 }
 
+/// The plain bytes in order, in pieces of `step`, as far as they come; and what stands against more.
+fn passed(spilled: &Spilled, step: usize) -> (Vec<u8>, Option<Error>) {
+    let mut plain = spilled.in_order().expect("nobody reads by position");
+    let (mut all, mut piece) = (Vec::new(), vec![0; step]);
+    loop {
+        match plain.read(&mut piece) {
+            Ok(0) => return (all, None),
+            Ok(n) => all.extend_from_slice(&piece[..n]),
+            Err(err) => {
+                let again = plain.read(&mut piece).map_err(from_io).unwrap_err();
+                let err = from_io(err);
+                assert_eq!(again.kind(), err.kind());
+                return (all, Some(err));
+            }
+        }
+    }
+}
+
+#[test]
+fn bytes_in_order_are_the_plain_bytes_and_take_no_room() {
+    let all = plain(5_000_000);
+    for step in [1000, 65_536, 6_000_000] {
+        let spilled = sections(all.clone(), &[0, 5_000_000], || Ok(0));
+        let (bytes, err) = passed(&spilled, step);
+        assert!(bytes == all && err.is_none(), "{err:?}");
+        assert!(spilled.shared.store.lock().unwrap().is_none());
+    }
+}
+
+#[test]
+fn what_is_read_by_position_or_has_sections_is_not_read_in_order() {
+    let all = plain(10_000);
+    let spilled = sections(all.clone(), &[0, 4000, 10_000], || Ok(0));
+    assert!(spilled.in_order().is_none());
+    let spilled = sections(all, &[0, 10_000], || Ok(0));
+    assert!(spilled.in_order().is_some());
+    read(&spilled, 0, 10).unwrap();
+    assert!(spilled.in_order().is_none());
+}
+
+#[test]
+fn in_order_the_same_stands_against_bytes_as_by_position() {
+    let all = plain(600_000);
+    let complete = || Ok(0);
+    let broken = || Err(io::Error::other("it is damaged"));
+    let refuted = || Err(Refuted::error("the checksum is wrong"));
+    for (claimed, end) in [
+        (600_000, broken as fn() -> _),
+        (700_000, broken),
+        (600_000, refuted),
+        (700_000, complete),
+    ] {
+        let (bytes, err) = passed(&sections(all.clone(), &[0, claimed], end), 4096);
+        let by_position = sections(all.clone(), &[0, claimed], end);
+        let expected = read(&by_position, claimed - 1, 1).unwrap_err();
+        let err = err.expect("its end is wrong");
+        assert_eq!(
+            (err.kind(), err.to_string()),
+            (expected.kind(), expected.to_string())
+        );
+        assert!(all.starts_with(&bytes));
+        let good = claimed.min(600_000) as usize;
+        assert!(
+            bytes.len() <= good && bytes.len() + 4096 > good,
+            "{}",
+            bytes.len()
+        );
+    }
+}
+
+#[test]
+fn a_section_that_cannot_be_opened_has_no_bytes_in_order() {
+    let open = |_| Err(Error::corrupt("its header is wrong"));
+    let spilled = Spilled::new(&Vec::new(), [0, 600_000].into(), Box::new(open));
+    let (bytes, err) = passed(&spilled, 4096);
+    assert!(bytes.is_empty());
+    assert!(err.unwrap().to_string().ends_with("its header is wrong"));
+}
+
+#[test]
+fn an_endless_section_ends_in_order_as_well() {
+    let open = |_| Ok(Box::new(io::repeat(7)) as Box<dyn Read + Send>);
+    let endless = Spilled::new(&Vec::new(), [0, 600_000].into(), Box::new(open));
+    let (bytes, err) = passed(&endless, 4096);
+    assert!(bytes.len() < 600_000);
+    assert!(err.unwrap().to_string().contains("holds more than 600000"));
+}
+
 #[test]
 fn dropped_bytes_stop_their_threads() {
     static RUNNING: AtomicUsize = AtomicUsize::new(0);
