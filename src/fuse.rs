@@ -17,6 +17,7 @@ mod macos;
 mod opening;
 mod options;
 mod patterns;
+mod rest;
 mod server;
 pub mod session;
 mod unused;

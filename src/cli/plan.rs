@@ -6,7 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use super::{log::Verbosity, named::check_readable, options::Settings, parents::Parents, password};
+use super::{
+    allocator, log::Verbosity, named::check_readable, options::Settings, parents::Parents, password,
+};
 use crate::{
     Error, ErrorKind, Result,
     cache::BlockCache,
@@ -120,6 +122,7 @@ impl Plan {
             idle: settings.idle,
             confined_to,
             keeps_in: unfold::kept_in(),
+            at_rest: Some(allocator::give_back),
         };
         let filesystem = filesystem::Options {
             sources: self.sources,

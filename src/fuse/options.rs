@@ -32,6 +32,8 @@ pub struct MountOptions {
     pub direct_io: Vec<Pattern>,
     /// Unmount when nothing was open for so long.
     pub idle: Option<Duration>,
+    /// Called once when nothing was open for ten seconds, for giving back what nobody needs then.
+    pub at_rest: Option<fn()>,
     /// The only folders that the threads which answer the kernel may read from now on, with all below them, where the
     /// system can see to that; `None` leaves these threads what the process may do.
     pub confined_to: Option<Vec<PathBuf>>,

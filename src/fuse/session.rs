@@ -27,7 +27,7 @@ use signal_hook::{
 use super::linux::Mount;
 #[cfg(not(target_os = "linux"))]
 use super::macos::Mount;
-use super::{Adaptor, kernel::Kernel, unused::Unused};
+use super::{Adaptor, kernel::Kernel, rest::Rest, unused::Unused};
 pub use super::{
     options::{MountOptions, Unmount},
     patterns::Pattern,
@@ -53,6 +53,7 @@ pub struct Session {
     filesystem: Arc<Filesystem>,
     signals: Signals,
     unused: Option<Unused>,
+    rest: Option<Rest>,
     confined_to: Option<Vec<PathBuf>>,
     keeps_in: Option<PathBuf>,
 }
@@ -95,6 +96,7 @@ impl Session {
             filesystem,
             signals,
             unused: options.idle.map(Unused::new),
+            rest: options.at_rest.map(Rest::new),
             confined_to: options.confined_to.clone(),
             keeps_in: options.keeps_in.clone(),
         })
@@ -119,6 +121,7 @@ impl Session {
             filesystem,
             mut signals,
             unused,
+            rest,
             confined_to,
             keeps_in,
         } = self;
@@ -140,7 +143,7 @@ impl Session {
                 let _ = tell.send(News::Signal(signal));
             }
         })?;
-        let end = wait(&news, &filesystem, &mount, unused);
+        let end = wait(&news, &filesystem, &mount, unused, rest);
         listener.close();
         mount.finish();
         end
@@ -161,6 +164,7 @@ fn wait(
     filesystem: &Filesystem,
     mount: &Mount,
     mut unused: Option<Unused>,
+    mut rest: Option<Rest>,
 ) -> Result<()> {
     let mut deadline: Option<Instant> = None;
     loop {
@@ -179,7 +183,12 @@ fn wait(
             Err(RecvTimeoutError::Timeout) if deadline.is_none() => {
                 if mount.has_ended() {
                     deadline = Some(Instant::now() + GRACE);
-                } else if let Some(unused) = &mut unused {
+                    continue;
+                }
+                if let Some(rest) = &mut rest {
+                    rest.look(filesystem);
+                }
+                if let Some(unused) = &mut unused {
                     unused.look(filesystem, mount);
                 }
             }

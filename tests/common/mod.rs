@@ -102,6 +102,7 @@ impl Spec {
                 .collect(),
             idle: None,
             keeps_in: None,
+            at_rest: None,
             // A source that is replaced is another file to the kernel; its folder stays.
             confined_to: (!self.has("unconfined")).then(|| {
                 let folder = |source: &PathBuf| source.parent().unwrap_or(source).to_path_buf();
