@@ -4,7 +4,7 @@ use bzip2::{Compression, write::BzEncoder};
 use proptest::{collection::vec, prelude::*, sample::Index as Any};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
-use super::header::sha1;
+use super::bytes::sha1;
 use crate::format::tests::{image, opened, read, reads, reads_like, survives};
 
 mod partitions;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Cursor, Read};
 
-use super::method::Bytes;
+use super::bytes::Bytes;
 use crate::codec::zstd::{Frame, Header};
 
 /// The window that a frame may ask for beyond its data: what the smallest writers round up to.
