@@ -2,17 +2,18 @@
 
 use std::io::Read;
 
-use super::{is_skippable, plain::Plain, seekable};
+use super::{
+    frames::{Frame, check_count, is_skippable},
+    plain::Plain,
+    seekable,
+};
 use crate::{
-    Error, ErrorKind, Result,
+    Error, Result,
     codec::zstd::{Header, MAGIC, MOST_HEADER},
     map::check_size,
     source::{Source, read_array},
     unfold,
 };
-
-/// The most frames: 64 GiB in pieces of 64 KiB.
-pub(super) const MOST_FRAMES: usize = 1 << 20;
 
 /// Blocks of a frame that are walked through when a folder is listed. A frame that has more (128 MiB) is taken for the
 /// last one, unless its image does not fit in it.
@@ -23,17 +24,6 @@ const MOST_SKIPPED: usize = 16;
 
 /// Plain bytes at the front that hold a volume descriptor.
 const HEAD: u64 = 64 << 10;
-
-/// A frame with data.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Frame {
-    pub(super) at: u64,
-    pub(super) stored: u64,
-    /// Number of plain bytes, not 0.
-    pub(super) plain: u64,
-    /// The checksum that a seek table gives.
-    pub(super) sum: Option<u32>,
-}
 
 /// What is known about a file's frames.
 #[derive(Debug)]
@@ -50,7 +40,18 @@ pub(super) enum Layout {
 }
 
 impl Layout {
-    fn size(&self) -> u64 {
+    /// What is known without decoding more than the first bytes.
+    pub(super) fn of(source: &dyn Source) -> Result<Self> {
+        let layout = match seekable::read(source)? {
+            Some(frames) => Self::Frames(frames),
+            None => walk(source, MOST_WALKED)?,
+        };
+        check_size(layout.size())?;
+        Ok(layout)
+    }
+
+    /// Number of plain bytes.
+    pub(super) fn size(&self) -> u64 {
         match self {
             Self::Frames(frames) => frames
                 .iter()
@@ -58,10 +59,6 @@ impl Layout {
             Self::OnePiece { size, .. } => *size,
         }
     }
-}
-
-pub(super) fn size_in(source: &dyn Source) -> Result<u64> {
-    Ok(layout(source)?.size())
 }
 
 /// Position of the first frame with data; `None` where another begins, or there are none.
@@ -90,16 +87,6 @@ fn skipped(source: &dyn Source, at: u64, head: [u8; 4]) -> Result<Option<u64>> {
         )));
     }
     Ok(Some(end))
-}
-
-/// What is known without decoding more than the first bytes.
-pub(super) fn layout(source: &dyn Source) -> Result<Layout> {
-    let layout = match seekable::read(source)? {
-        Some(frames) => Layout::Frames(frames),
-        None => walk(source, MOST_WALKED)?,
-    };
-    check_size(layout.size())?;
-    Ok(layout)
 }
 
 /// Goes from frame to frame by the sizes of their blocks.
@@ -134,16 +121,6 @@ fn walk(source: &dyn Source, most_blocks: u64) -> Result<Layout> {
         at = end;
     }
     Ok(Layout::Frames(frames.into()))
-}
-
-pub(super) fn check_count(count: usize) -> Result<()> {
-    if count <= MOST_FRAMES {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::LimitExceeded,
-        format!("the file has more than {MOST_FRAMES} frames"),
-    ))
 }
 
 fn header_at(source: &dyn Source, at: u64) -> Result<Header> {
