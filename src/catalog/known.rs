@@ -24,6 +24,19 @@ pub(super) struct Extra {
     pub(super) is_made: bool,
 }
 
+impl Extra {
+    /// Of the first file of a set; `None` where there are no later ones.
+    pub(super) fn of_parts(parts: Vec<PathBuf>) -> Option<Box<Self>> {
+        (!parts.is_empty()).then(|| {
+            Box::new(Self {
+                parts,
+                share: None,
+                is_made: false,
+            })
+        })
+    }
+}
+
 /// One of several plain files that come from the same stored ones: so many bytes of all.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Share {

@@ -349,13 +349,7 @@ impl Found {
             FoundKind::Link => Thing::Link,
             FoundKind::File(Interest::Nothing, _) => Thing::File(None),
             FoundKind::File(interest, known) => {
-                let parts = beside(parts, &stored, &known.probe());
-                let extra = Extra {
-                    parts,
-                    share: None,
-                    is_made: false,
-                };
-                let extra = (!extra.parts.is_empty()).then(|| Box::new(extra));
+                let extra = Extra::of_parts(beside(parts, &stored, &known.probe()));
                 Thing::File(Some(Candidate {
                     interest,
                     known,
