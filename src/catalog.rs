@@ -22,20 +22,27 @@ use crate::{
 
 mod hash;
 mod known;
+mod line;
 mod listing;
 mod names;
 mod passing;
+mod place;
+mod probe;
 mod probed;
 mod reported;
 mod rows;
+mod seen;
 mod stat;
 
 pub use hash::StableHash;
-pub use known::{Probe, Seen, StoredFile};
 pub use names::Naming;
+pub use place::Place;
+pub use probe::Probe;
 use probed::Rules;
 pub use reported::Reported;
 use rows::Rows;
+pub use rows::{Entry, Item, StoredFile};
+pub use seen::Seen;
 use stat::FolderStamp;
 pub use stat::Stat;
 
@@ -67,14 +74,6 @@ pub struct Catalog {
     generation: AtomicU64,
 }
 
-/// A folder on disk, and the one above it in the shown tree.
-#[derive(Debug)]
-pub struct Place {
-    path: PathBuf,
-    id: (u64, u64),
-    above: Option<Arc<Place>>,
-}
-
 /// A folder of the shown tree: one or more folders on disk, shown as one.
 #[derive(Debug)]
 pub struct Directory {
@@ -91,26 +90,6 @@ pub struct Listing {
     rows: Rows,
     stamps: Vec<Option<FolderStamp>>,
     generation: u64,
-}
-
-/// One name of a listing.
-#[derive(Debug)]
-pub struct Entry<'l> {
-    /// The shown name.
-    pub name: &'l OsStr,
-    /// What bears it.
-    pub item: Item<'l>,
-}
-
-/// What a name stands for.
-#[derive(Debug)]
-pub enum Item<'l> {
-    /// A folder.
-    Directory(&'l [Arc<Place>]),
-    /// A symbolic link, by its path on disk.
-    Link(PathBuf),
-    /// A file: an image, or another one that is passed through.
-    File(StoredFile<'l>),
 }
 
 impl Catalog {
@@ -187,11 +166,12 @@ impl Catalog {
     /// # Errors
     /// `NotFound` when the file is gone, `Io` when it cannot be inspected.
     pub fn look(&self, directory: &Directory, file: &StoredFile<'_>) -> Result<Seen> {
-        let (seen, role_changed) = file.look(&Rules {
+        let rules = Rules {
             reported: &self.reported,
             links: self.links_beside(file),
             tracks: Tracks::Both,
-        })?;
+        };
+        let (seen, role_changed) = seen::look(file, &rules)?;
         if role_changed {
             directory.outdated.store(true, Ordering::Release);
         }
@@ -262,23 +242,6 @@ impl Directory {
     }
 }
 
-impl Item<'_> {
-    /// Where it is on disk; of several folders, the first.
-    #[must_use]
-    pub fn path(&self) -> PathBuf {
-        match self {
-            Self::Directory(places) => first_of(places),
-            Self::Link(path) => path.clone(),
-            Self::File(file) => file.path(),
-        }
-    }
-}
-
-fn first_of(places: &[Arc<Place>]) -> PathBuf {
-    let first = places.first().map(|place| place.path.clone());
-    first.unwrap_or_default()
-}
-
 impl Listing {
     /// All names, sorted by their bytes.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
@@ -318,27 +281,6 @@ impl Listing {
     #[must_use]
     pub fn find(&self, name: &OsStr) -> Option<usize> {
         self.rows.find(name)
-    }
-}
-
-impl Place {
-    fn new(path: PathBuf, metadata: &fs::Metadata, above: Option<Arc<Place>>) -> Self {
-        Self {
-            path,
-            id: stat::id(metadata),
-            above,
-        }
-    }
-
-    /// Where it is on disk.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Whether the folder is this one or one above it in the shown tree.
-    fn is_below(&self, id: (u64, u64)) -> bool {
-        self.id == id || self.above.as_ref().is_some_and(|above| above.is_below(id))
     }
 }
 

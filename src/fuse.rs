@@ -1,5 +1,5 @@
-//! The adaptor between the filesystem and the kernel: every request becomes one call of [`Filesystem`], every
-//! error one errno, every panic an EIO.
+//! The adaptor between the filesystem and the kernel. Here stands which thread answers a request; what the answer is
+//! stands in `fuse/server.rs`.
 //!
 //! Requests that would write are answered with EROFS here, although a read-only mount seldom lets them through:
 //! the mount can be remounted by root.
@@ -24,25 +24,17 @@ mod unused;
 mod waiting;
 mod ways;
 
-use std::{
-    ffi::OsStr,
-    fs::File,
-    io,
-    path::Path,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{ffi::OsStr, io, path::Path, sync::Arc, time::SystemTime};
 
 use fuser::{
-    AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, FopenFlags, INodeNo,
-    IoctlFlags, KernelConfig, LockOwner, OpenAccMode, OpenFlags, PollEvents, PollFlags,
-    PollNotifier, RenameFlags, ReplyAttr, ReplyBmap, ReplyCreate, ReplyData, ReplyDirectory,
-    ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyPoll,
-    ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+    AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, INodeNo, IoctlFlags,
+    KernelConfig, LockOwner, OpenAccMode, OpenFlags, PollEvents, PollFlags, PollNotifier,
+    RenameFlags, ReplyAttr, ReplyBmap, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus,
+    ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite,
+    ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 
 use self::{
-    attr::{file_attr, file_type, generation, send_xattr},
     kernel::Kernel,
     opening::Openings,
     options::MountOptions,
@@ -50,9 +42,6 @@ use self::{
     waiting::{Turn, WaitingRoom, What},
 };
 use crate::fs::{Filesystem, Seek};
-
-/// How long the kernel may believe a name or an attribute: a change below is seen after this time at the latest.
-const TTL: Duration = Duration::from_secs(1);
 
 /// Answers the kernel out of a filesystem.
 pub(crate) struct Adaptor {
@@ -128,65 +117,31 @@ impl fuser::Filesystem for Adaptor {
         };
         let name = name.to_os_string();
         self.serve_what(what, parent, reply, move |it, reply| {
-            let found = it.answer("lookup", |fs| match name.as_encoded_bytes() {
-                b"." => fs.look_up_number(parent.0),
-                b".." => fs.look_up_parent(parent.0),
-                _ => fs.lookup(parent.0, &name),
-            });
-            match found {
-                Ok(found) => reply.entry(&TTL, &file_attr(&found), generation(&found)),
-                Err(errno) => reply.error(errno),
-            }
+            it.lookup(parent.0, &name, reply);
         });
     }
 
     fn forget(&self, _: &Request, ino: INodeNo, lookups: u64) {
-        self.server.tell("forget", |fs| fs.forget(ino.0, lookups));
+        self.server.forget(ino.0, lookups);
     }
 
     fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
-        self.serve(ino, reply, move |it, reply| {
-            match it.answer("getattr", |fs| fs.attributes(ino.0)) {
-                Ok(attributes) => reply.attr(&TTL, &file_attr(&attributes)),
-                Err(errno) => reply.error(errno),
-            }
-        });
+        self.serve(ino, reply, move |it, reply| it.getattr(ino.0, reply));
     }
 
     fn readlink(&self, _: &Request, ino: INodeNo, reply: ReplyData) {
-        self.serve(ino, reply, move |it, reply| {
-            match it.answer("readlink", |fs| fs.read_link(ino.0)) {
-                Ok(target) => reply.data(target.as_encoded_bytes()),
-                Err(errno) => reply.error(errno),
-            }
-        });
+        self.serve(ino, reply, move |it, reply| it.readlink(ino.0, reply));
     }
 
     fn access(&self, _: &Request, ino: INodeNo, mask: AccessFlags, reply: ReplyEmpty) {
-        // Asked only without default_permissions. Then nobody but the owner gets in, who may read everything.
-        self.serve(ino, reply, move |it, reply| {
-            match it.answer("access", |fs| fs.attributes(ino.0)) {
-                Err(errno) => reply.error(errno),
-                Ok(_) if mask.contains(AccessFlags::W_OK) => reply.error(Errno::EROFS),
-                Ok(it) if mask.contains(AccessFlags::X_OK) && it.mode & 0o111 == 0 => {
-                    reply.error(Errno::EACCES);
-                }
-                Ok(_) => reply.ok(),
-            }
-        });
+        self.serve(ino, reply, move |it, reply| it.access(ino.0, mask, reply));
     }
 
     fn open(&self, _: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         if flags.acc_mode() != OpenAccMode::O_RDONLY || flags.0 & libc::O_TRUNC != 0 {
             return reply.error(Errno::EROFS);
         }
-        self.serve(ino, reply, move |it, reply| {
-            let back = |file: &File| reply.open_backing(file);
-            match it.answer("open", |fs| it.openings.open(fs, ino.0, back)) {
-                Ok(opened) => opened.send(reply),
-                Err(errno) => reply.error(errno),
-            }
-        });
+        self.serve(ino, reply, move |it, reply| it.open(ino.0, reply));
     }
 
     fn read(
@@ -201,12 +156,7 @@ impl fuser::Filesystem for Adaptor {
         reply: ReplyData,
     ) {
         self.serve_what(What::Read, ino, reply, move |it, reply| {
-            buffer::with(size as usize, |out| {
-                match it.answer("read", |fs| fs.view(handle.0, out, at)) {
-                    Ok(plain) => reply.data(&plain),
-                    Err(errno) => reply.error(errno),
-                }
-            });
+            it.read(handle.0, at, size, reply);
         });
     }
 
@@ -224,14 +174,8 @@ impl fuser::Filesystem for Adaptor {
             libc::SEEK_HOLE => Seek::Hole,
             _ => return reply.error(Errno::EINVAL),
         };
-        // Before the start is as far out of range as behind the end.
-        let at = u64::try_from(at).unwrap_or(u64::MAX);
         self.serve(ino, reply, move |it, reply| {
-            let found = it.answer("lseek", |fs| fs.seek(handle.0, at, to));
-            match found.and_then(|at| i64::try_from(at).map_err(|_| Errno::EOVERFLOW)) {
-                Ok(at) => reply.offset(at),
-                Err(errno) => reply.error(errno),
-            }
+            it.lseek(handle.0, at, to, reply);
         });
     }
 
@@ -246,20 +190,12 @@ impl fuser::Filesystem for Adaptor {
         reply: ReplyEmpty,
     ) {
         self.serve(ino, reply, move |it, reply| {
-            it.tell("release", |fs| it.openings.release(fs, ino.0, handle.0));
-            reply.ok();
+            it.release(ino.0, handle.0, reply);
         });
     }
 
     fn opendir(&self, _: &Request, ino: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        // The kernel is not asked to keep listings: names may change without the folder's own mtime, when an image
-        // is replaced by something that is none.
-        self.serve(ino, reply, move |it, reply| {
-            match it.answer("opendir", |fs| fs.open_directory(ino.0)) {
-                Ok(handle) => reply.opened(FileHandle(handle), FopenFlags::empty()),
-                Err(errno) => reply.error(errno),
-            }
-        });
+        self.serve(ino, reply, move |it, reply| it.opendir(ino.0, reply));
     }
 
     fn readdir(
@@ -268,17 +204,9 @@ impl fuser::Filesystem for Adaptor {
         _: INodeNo,
         handle: FileHandle,
         from: u64,
-        mut reply: ReplyDirectory,
+        reply: ReplyDirectory,
     ) {
-        let filled = self.server.answer("readdir", |fs| {
-            listing::list(fs, handle.0, from, |next, line| {
-                reply.add(INodeNo(line.ino), next, file_type(line.kind), &line.name)
-            })
-        });
-        match filled {
-            Ok(()) => reply.ok(),
-            Err(errno) => reply.error(errno),
-        }
+        self.server.readdir(handle.0, from, reply);
     }
 
     fn readdirplus(
@@ -289,20 +217,8 @@ impl fuser::Filesystem for Adaptor {
         from: u64,
         reply: ReplyDirectoryPlus,
     ) {
-        self.serve(ino, reply, move |it, mut reply| {
-            let filled = it.answer("readdirplus", |fs| {
-                listing::list_with_attributes(fs, ino.0, handle.0, from, |next, line, found| {
-                    let placeholder = || listing::placeholder(&it.filesystem, line);
-                    let ttl = found.map_or(Duration::ZERO, |_| TTL);
-                    let found = found.cloned().unwrap_or_else(placeholder);
-                    let (attr, generation) = (file_attr(&found), generation(&found));
-                    reply.add(attr.ino, next, &line.name, &ttl, &attr, generation)
-                })
-            });
-            match filled {
-                Ok(()) => reply.ok(),
-                Err(errno) => reply.error(errno),
-            }
+        self.serve(ino, reply, move |it, reply| {
+            it.readdirplus(ino.0, handle.0, from, reply);
         });
     }
 
@@ -314,50 +230,24 @@ impl fuser::Filesystem for Adaptor {
         _: OpenFlags,
         reply: ReplyEmpty,
     ) {
-        self.server
-            .tell("releasedir", |fs| fs.release_directory(handle.0));
-        reply.ok();
+        self.server.releasedir(handle.0, reply);
     }
 
     fn getxattr(&self, _: &Request, ino: INodeNo, name: &OsStr, room: u32, reply: ReplyXattr) {
         let name = name.to_os_string();
         self.serve(ino, reply, move |it, reply| {
-            match it.answer("getxattr", |fs| fs.xattr(ino.0, &name)) {
-                Ok(Some(value)) => send_xattr(reply, &value, room),
-                Ok(None) => reply.error(Errno::NO_XATTR),
-                Err(errno) => reply.error(errno),
-            }
+            it.getxattr(ino.0, &name, room, reply);
         });
     }
 
     fn listxattr(&self, _: &Request, ino: INodeNo, room: u32, reply: ReplyXattr) {
         self.serve(ino, reply, move |it, reply| {
-            match it.answer("listxattr", |fs| fs.xattr_names(ino.0)) {
-                Ok(names) => {
-                    let list: String = names.iter().flat_map(|name| [name, "\0"]).collect();
-                    send_xattr(reply, list.as_bytes(), room);
-                }
-                Err(errno) => reply.error(errno),
-            }
+            it.listxattr(ino.0, room, reply);
         });
     }
 
     fn statfs(&self, _: &Request, ino: INodeNo, reply: ReplyStatfs) {
-        self.serve(ino, reply, move |it, reply| {
-            match it.answer("statfs", Filesystem::space) {
-                Ok(it) => reply.statfs(
-                    it.blocks,
-                    0,
-                    0,
-                    it.files,
-                    0,
-                    it.block_size,
-                    it.name_len,
-                    it.block_size,
-                ),
-                Err(errno) => reply.error(errno),
-            }
-        });
+        self.serve(ino, reply, Server::statfs);
     }
 
     refuse! { EROFS:

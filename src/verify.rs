@@ -128,47 +128,66 @@ impl Report {
 /// [`Stream`], and by [`MOST_LISTED`].
 pub fn verify(image: &Image, algorithms: &[Algorithm], progress: &mut dyn FnMut(u64)) -> Report {
     let carried = &image.details().checksums;
-    let needed = needed(algorithms, carried);
-    let (mut tally, mut hashes, mut stored) = (Tally::default(), Vec::new(), None);
-    thread::scope(|scope| {
-        let wants_stored = carried.iter().any(is_of_stored);
-        let stored_crc = wants_stored.then(|| scope.spawn(|| stored::crc32(image)));
-        let hashing = HashThreads::start(scope, &needed);
-        let Ok(()) = Stream::of(image).in_order(|mut piece| {
-            tally.add(piece.take_damage());
-            progress(piece.at() + piece.plain().len() as u64);
-            // What is not whole has no hash worth knowing.
-            if tally.blocks == 0 {
-                hashing.update(piece);
-            }
-            Ok::<(), Infallible>(())
+    let mut sums = Sums::of(image, &needed(algorithms, carried), progress);
+    let known = carried.iter().filter(|it| is_known(it));
+    let checks = known.map(|carried| sums.check(carried)).collect();
+    let is_asked = |(algorithm, _): &(Algorithm, String)| algorithms.contains(algorithm);
+    sums.hashes.retain(is_asked);
+    sums.tally.report(image, sums.hashes, checks)
+}
+
+/// What came of reading an image once.
+struct Sums {
+    tally: Tally,
+    /// Of the plain bytes; none when a block is damaged.
+    hashes: Vec<(Algorithm, String)>,
+    /// The CRC-32 of the stored bytes, if the file carries it.
+    stored: Option<String>,
+}
+
+impl Sums {
+    fn of(image: &Image, needed: &[Algorithm], progress: &mut dyn FnMut(u64)) -> Self {
+        let (mut tally, mut hashes, mut stored) = (Tally::default(), Vec::new(), None);
+        thread::scope(|scope| {
+            let wants_stored = image.details().checksums.iter().any(is_of_stored);
+            let stored_crc = wants_stored.then(|| scope.spawn(|| stored::crc32(image)));
+            let hashing = HashThreads::start(scope, needed);
+            let Ok(()) = Stream::of(image).in_order(|mut piece| {
+                tally.add(piece.take_damage());
+                progress(piece.at() + piece.plain().len() as u64);
+                // What is not whole has no hash worth knowing.
+                if tally.blocks == 0 {
+                    hashing.update(piece);
+                }
+                Ok::<(), Infallible>(())
+            });
+            hashes = hashing.finish();
+            let join = |crc: thread::ScopedJoinHandle<'_, Result<String>>| crc.join();
+            stored = stored_crc.and_then(|crc| join(crc).expect("summing does not panic").ok());
         });
-        hashes = hashing.finish();
-        let join = |crc: thread::ScopedJoinHandle<'_, Result<String>>| crc.join();
-        stored = stored_crc.and_then(|crc| join(crc).expect("summing does not panic").ok());
-    });
-    if tally.blocks > 0 {
-        hashes.clear();
+        if tally.blocks > 0 {
+            hashes.clear();
+        }
+        Self {
+            tally,
+            hashes,
+            stored,
+        }
     }
-    let check = |carried: &Checksum| {
+
+    /// A checksum that the file carries, and what it should be.
+    fn check(&self, carried: &Checksum) -> Check {
         let found = if is_of_stored(carried) {
-            stored.clone()
+            self.stored.clone()
         } else {
-            let found = |(algorithm, _): &&(Algorithm, _)| algorithm.name() == carried.algorithm;
-            hashes.iter().find(found).map(|(_, hash)| hash.clone())
+            let named = |(algorithm, _): &&(Algorithm, _)| algorithm.name() == carried.algorithm;
+            self.hashes.iter().find(named).map(|(_, hash)| hash.clone())
         };
         Check {
             carried: carried.clone(),
             found,
         }
-    };
-    let checks = carried
-        .iter()
-        .filter(|it| is_known(it))
-        .map(check)
-        .collect();
-    hashes.retain(|(algorithm, _)| algorithms.contains(algorithm));
-    tally.report(image, hashes, checks)
+    }
 }
 
 /// The algorithms that were asked for and those of the file's own checksums, each once.

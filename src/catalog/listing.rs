@@ -16,11 +16,11 @@ mod several;
 use super::{
     Catalog, Directory, Place, Probe,
     known::{Candidate, Extra, Known},
+    line::{Line, Thing},
     names::{self, Role, SetKey},
     passing::passing,
     probed::{Interest, Probed, Rules},
     refused,
-    rows::{Line, Thing},
     stat::Stat,
 };
 use crate::{
@@ -132,12 +132,7 @@ fn named_files(catalog: &Catalog, files: &[PathBuf]) -> Vec<Line> {
             kind: probe(catalog, path, interest, &Links::Anywhere),
         });
     }
-    let nowhere = Arc::new(Place {
-        path: PathBuf::new(),
-        id: (0, 0),
-        above: None,
-    });
-    show(catalog, &nowhere, found)
+    show(catalog, &Arc::new(Place::nowhere()), found)
 }
 
 /// What a directory entry is; `None` for what is not shown: pipes, devices, sockets.
@@ -354,13 +349,7 @@ impl Found {
             FoundKind::Link => Thing::Link,
             FoundKind::File(Interest::Nothing, _) => Thing::File(None),
             FoundKind::File(interest, known) => {
-                let parts = beside(parts, &stored, &known.probe());
-                let extra = Extra {
-                    parts,
-                    share: None,
-                    is_made: false,
-                };
-                let extra = (!extra.parts.is_empty()).then(|| Box::new(extra));
+                let extra = Extra::of_parts(beside(parts, &stored, &known.probe()));
                 Thing::File(Some(Candidate {
                     interest,
                     known,

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsStr, path::Path, sync::Arc};
 
-use super::{Reported, known::Probe};
+use super::{Reported, probe::Probe};
 use crate::{
     Error, ErrorKind, Result,
     files::{Content, Listed, Tracks},

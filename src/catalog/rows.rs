@@ -5,58 +5,20 @@
 
 use std::{
     collections::HashMap,
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     os::unix::ffi::OsStrExt,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use super::{
-    Entry, Item, Place, StoredFile,
-    known::{Candidate, Extra, Known},
+    known::{Extra, Known, Share},
+    line::{Line, Thing},
+    place::{Place, first_of},
+    probe::Probe,
     probed::Interest,
 };
 use crate::{Error, ErrorKind, Result};
-
-/// A name and what bears it, before it is packed.
-#[derive(Debug)]
-pub(super) struct Line {
-    /// The shown name.
-    pub(super) name: OsString,
-    /// The name on disk, relative to `folder` or absolute.
-    pub(super) stored: OsString,
-    pub(super) folder: Arc<Place>,
-    pub(super) thing: Thing,
-}
-
-#[derive(Debug)]
-pub(super) enum Thing {
-    Directory(Vec<Arc<Place>>),
-    Link,
-    /// A file; with what is known of it, if its content matters.
-    File(Option<Candidate>),
-}
-
-impl Line {
-    /// Where it is on disk; of several folders, the first.
-    pub(super) fn path(&self) -> PathBuf {
-        match &self.thing {
-            Thing::Directory(places) => super::first_of(places),
-            Thing::Link | Thing::File(_) => self.folder.path.join(&self.stored),
-        }
-    }
-
-    /// The stored name behind what it has in common with the shown one.
-    fn rest(&self) -> &[u8] {
-        let (name, stored) = (self.name.as_bytes(), self.stored.as_bytes());
-        let alike = name.iter().zip(stored).take_while(|(a, b)| a == b);
-        &stored[alike.count()..]
-    }
-
-    fn is_candidate(&self) -> bool {
-        matches!(self.thing, Thing::File(Some(_)))
-    }
-}
 
 /// The lines of a listing.
 #[derive(Debug, Default)]
@@ -94,6 +56,39 @@ enum What {
     PassedThrough,
     /// Its position in `known`.
     Candidate(Interest, u32),
+}
+
+/// One name of a listing.
+#[derive(Debug)]
+pub struct Entry<'l> {
+    /// The shown name.
+    pub name: &'l OsStr,
+    /// What bears it.
+    pub item: Item<'l>,
+}
+
+/// What a name stands for.
+#[derive(Debug)]
+pub enum Item<'l> {
+    /// A folder.
+    Directory(&'l [Arc<Place>]),
+    /// A symbolic link, by its path on disk.
+    Link(PathBuf),
+    /// A file: an image, or another one that is passed through.
+    File(StoredFile<'l>),
+}
+
+/// A file of the library, or several that are one image.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredFile<'l> {
+    pub(super) folder: &'l Place,
+    /// The name, relative to `folder` or absolute, is this,
+    shared: &'l OsStr,
+    /// and then this.
+    rest: &'l OsStr,
+    pub(super) rows: &'l Rows,
+    /// Of a file whose content matters: why, and where the listing keeps what is known of it.
+    pub(super) candidate: Option<(Interest, u32)>,
 }
 
 impl Rows {
@@ -208,9 +203,65 @@ impl Rows {
     pub(super) fn learn(&self, at: u32, known: Known) {
         self.known()[at as usize] = known;
     }
+}
 
-    pub(super) fn extra_of(&self, at: u32) -> Option<&Extra> {
-        self.extras.get(&at)
+impl Item<'_> {
+    /// Where it is on disk; of several folders, the first.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        match self {
+            Self::Directory(places) => first_of(places),
+            Self::Link(path) => path.clone(),
+            Self::File(file) => file.path(),
+        }
+    }
+}
+
+impl StoredFile<'_> {
+    /// Where it is on disk; of a set, the first file.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        let mut stored = self.shared.to_os_string();
+        stored.push(self.rest);
+        self.folder.path().join(stored)
+    }
+
+    /// Whether it is one of several plain files that come from one stored file.
+    #[must_use]
+    pub fn is_one_of_several(&self) -> bool {
+        self.share().is_some()
+    }
+
+    /// Whether it is the plain file that stands for all of its stored one.
+    pub(super) fn is_main(&self) -> bool {
+        self.candidate.is_some_and(|(_, at)| {
+            matches!(self.rows.known_of(at).probe(), Probe::Image { file: 0, .. })
+        })
+    }
+
+    /// Whether its content matters, for more than the names in it.
+    #[must_use]
+    pub fn bears_an_image(&self) -> bool {
+        self.candidate.is_some() && !self.is_made()
+    }
+
+    /// The later files of a set.
+    pub(super) fn parts(&self) -> &[PathBuf] {
+        self.extra().map_or(&[], |extra| &extra.parts)
+    }
+
+    /// How the stored bytes are shared out, when it is one of several plain files.
+    pub(super) fn share(&self) -> Option<Share> {
+        self.extra()?.share
+    }
+
+    /// Whether what is shown was made of other files of the folder too.
+    pub(super) fn is_made(&self) -> bool {
+        self.extra().is_some_and(|extra| extra.is_made)
+    }
+
+    fn extra(&self) -> Option<&Extra> {
+        self.rows.extras.get(&self.candidate?.1)
     }
 }
 
@@ -225,7 +276,7 @@ fn push<T>(elements: &mut Vec<T>, element: T) -> Option<u32> {
 mod tests {
     use super::*;
     use crate::{
-        catalog::Probe,
+        catalog::known::Candidate,
         format::{FORMATS, PartOf},
     };
 
@@ -251,11 +302,8 @@ mod tests {
     #[test]
     fn an_image_takes_a_row_and_a_probe_of_24_bytes_each_and_its_names() {
         assert_eq!((size_of::<Row>(), size_of::<Known>()), (24, 24));
-        let folder = Arc::new(Place {
-            path: "library".into(),
-            id: (0, 0),
-            above: None,
-        });
+        let metadata = std::fs::metadata(".").unwrap();
+        let folder = Arc::new(Place::new("library".into(), &metadata, None));
         let rows = Rows::pack((0..100).map(|number| image(number, &folder)).collect()).unwrap();
         assert_eq!((rows.lines.capacity(), rows.known().capacity()), (100, 100));
         assert_eq!(rows.text.capacity(), 100 * "game00000.isocso".len());

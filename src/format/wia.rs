@@ -40,8 +40,10 @@ use super::{Details, Format, Opened, PartOf, Summary};
 use crate::{Result, source::Source};
 
 mod areas;
+mod bytes;
 mod groups;
 mod header;
+mod kind;
 mod map;
 mod method;
 mod packing;
@@ -52,7 +54,8 @@ mod tables;
 mod tests;
 mod zstd;
 
-use header::{Disc, Head, Kind};
+use header::{Disc, Head};
+use kind::Kind;
 use map::Map;
 
 /// Bytes of a sector of a disc, hashes included.

@@ -39,12 +39,14 @@ use crate::{
 };
 
 mod frames;
+mod layout;
 mod plain;
 mod seekable;
 #[cfg(test)]
 mod tests;
 
-use frames::{Frame, Layout};
+use frames::{Frame, is_skippable};
+use layout::Layout;
 use plain::Plain;
 
 pub(super) static ZST: Format = Format {
@@ -53,11 +55,11 @@ pub(super) static ZST: Format = Format {
     extensions: &["iso.zst", "img.zst", "bin.zst"],
     detect: |head, source| {
         head.starts_with(zstd::MAGIC)
-            || is_skippable(head) && frames::first(source).is_ok_and(|at| at.is_some())
+            || is_skippable(head) && layout::first(source).is_ok_and(|at| at.is_some())
     },
     probe: |source| {
         Ok(Summary {
-            size: frames::size_in(source)?,
+            size: Layout::of(source)?.size(),
             part: PartOf::Whole,
             encrypted: false,
         })
@@ -69,16 +71,12 @@ pub(super) static ZST: Format = Format {
     targets: &[],
 };
 
-fn is_skippable(head: &[u8]) -> bool {
-    matches!(head, [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..])
-}
-
 fn files(source: &Arc<dyn Source>, options: &OpenOptions<'_>) -> Result<Listed> {
-    Ok(uncompressed(frames::size_in(source.as_ref())?, options))
+    Ok(uncompressed(Layout::of(source.as_ref())?.size(), options))
 }
 
 fn open(source: Arc<dyn Source>, _options: &OpenOptions<'_>) -> Result<Opened> {
-    let layout = frames::layout(source.as_ref())?;
+    let layout = Layout::of(source.as_ref())?;
     let details = Details {
         variant: match &layout {
             Layout::Frames(frames) => format!("zstd, frames: {}", frames.len()),
@@ -154,12 +152,5 @@ impl BlockMap for Blocks {
         let frame = &self.frames[usize::try_from(block).expect("it fits the table")];
         plain::decode(src, dst)?;
         seekable::compare(dst, frame.sum)
-    }
-}
-
-impl Frame {
-    /// Whether it is read and decoded as one.
-    fn is_small(&self) -> bool {
-        map::fits_a_block(self.plain, self.stored)
     }
 }

@@ -126,34 +126,12 @@ impl OneOf {
         stored: &OsStr,
         text: Option<Arc<[u8]>>,
     ) -> Option<Candidate> {
-        let format = self.several.format;
-        let probe = match (self.content(), text) {
-            (Content::Blocks { size, number }, _) => Probe::Image {
-                format,
-                size: *size,
-                part: PartOf::Whole,
-                file: *number,
-            },
-            (_, Some(text)) => Probe::Text(format, text),
-            (_, None) => return None,
-        };
-        let listed = &self.several.listed;
-        let parts: Vec<PathBuf> = listed
-            .beside
-            .iter()
+        let probe = self.probe(text)?;
+        let beside = self.several.listed.beside.iter();
+        let parts: Vec<PathBuf> = beside
             .map(|name| Path::new(stored).with_file_name(name))
             .collect();
-        let share = Share {
-            own: match probe {
-                Probe::Image { size, .. } => size,
-                _ => 0,
-            },
-            all: listed.plain_bytes(),
-            is_view: listed
-                .files
-                .iter()
-                .any(|file| file.content == Content::Stored),
-        };
+        let share = self.share(&probe);
         Some(Candidate {
             interest: self.several.interest,
             known: Known::new(fingerprint(folder, stored, &parts), probe),
@@ -163,6 +141,32 @@ impl OneOf {
                 is_made: false,
             })),
         })
+    }
+
+    fn probe(&self, text: Option<Arc<[u8]>>) -> Option<Probe> {
+        let format = self.several.format;
+        match self.content() {
+            Content::Blocks { size, number } => Some(Probe::Image {
+                format,
+                size: *size,
+                part: PartOf::Whole,
+                file: *number,
+            }),
+            _ => text.map(|text| Probe::Text(format, text)),
+        }
+    }
+
+    fn share(&self, probe: &Probe) -> Share {
+        let listed = &self.several.listed;
+        let mut files = listed.files.iter();
+        Share {
+            own: match *probe {
+                Probe::Image { size, .. } => size,
+                _ => 0,
+            },
+            all: listed.plain_bytes(),
+            is_view: files.any(|file| file.content == Content::Stored),
+        }
     }
 }
 

@@ -8,6 +8,9 @@ pub(crate) const MAGIC: &[u8; 4] = b"\x28\xB5\x2F\xFD";
 /// The largest window that memory is taken for, as of `zstd --long=27` and `--ultra -22`.
 pub(super) const MOST_WINDOW: u64 = 128 << 20;
 
+/// The window that a frame may ask for beyond what it is to hold: what the smallest writers round up to.
+const SPARE_WINDOW: u64 = 8 << 20;
+
 /// The longest header.
 pub(crate) const MOST_HEADER: usize = 18;
 
@@ -33,8 +36,21 @@ impl Header {
         Self::fields(bytes)?.check_window()
     }
 
+    /// Reads the header of a frame that is to hold no more than `most` bytes. Memory for a window is taken before
+    /// anything comes out, so it may not be far larger than these.
+    pub(crate) fn parse_within(bytes: &[u8], most: u64) -> Result<Self> {
+        let header = Self::fields(bytes)?;
+        if header.window > most.saturating_add(SPARE_WINDOW) {
+            return Err(Error::corrupt(format!(
+                "the window of the frame has {} bytes, far more than the {most} that it may hold",
+                header.window
+            )));
+        }
+        header.check_window()
+    }
+
     /// Reads a header whose window may be of any size.
-    pub(crate) fn fields(bytes: &[u8]) -> Result<Self> {
+    fn fields(bytes: &[u8]) -> Result<Self> {
         let cut = || Error::corrupt("the frame ends inside its header");
         if !bytes.starts_with(MAGIC) {
             return Err(Error::corrupt(format!(
@@ -155,6 +171,29 @@ mod tests {
             let err = header(fields).unwrap_err().to_string();
             assert!(err.contains("more than the limit"), "{err}");
         }
+    }
+
+    #[test]
+    fn rejects_a_window_far_larger_than_what_the_frame_may_hold() {
+        let within =
+            |window: u8, most| Header::parse_within(&[MAGIC, &[0, window][..]].concat(), most);
+        // Exponents from 10 on, in the higher five bits: 8 MiB, 16 MiB, the largest.
+        for (window, most) in [(13 << 3, 0), (14 << 3, 8 << 20), (14 << 3, u64::MAX)] {
+            assert_eq!(
+                within(window, most).unwrap().window,
+                1 << (10 + (window >> 3))
+            );
+        }
+        for (window, most) in [
+            (13 << 3 | 1, 0),
+            (14 << 3, (8 << 20) - 1),
+            (31 << 3, 8 << 20),
+        ] {
+            let err = within(window, most).unwrap_err().to_string();
+            assert!(err.contains("far more than"), "{err}");
+        }
+        let err = within(31 << 3, u64::MAX).unwrap_err().to_string();
+        assert!(err.contains("more than the limit"), "{err}");
     }
 
     #[test]

@@ -28,17 +28,7 @@ pub(super) fn len_of(flags: u8) -> usize {
 impl Header {
     /// Reads the header at the front of `bytes`, which may go on behind it.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
-        if bytes.starts_with(super::LEGACY) {
-            return Err(Error::unsupported(
-                "this is lz4's legacy format: compress the image again without lz4 -l",
-            ));
-        }
-        if !bytes.starts_with(MAGIC) {
-            return Err(Error::corrupt(format!(
-                "there is no lz4 frame where one should begin, but {}",
-                bytes.get(..4).unwrap_or(bytes).escape_ascii()
-            )));
-        }
+        check_magic(bytes)?;
         let cut = || Error::corrupt("the file ends inside a frame header");
         let flags = *bytes.get(4).ok_or_else(cut)?;
         let len = len_of(flags);
@@ -59,13 +49,7 @@ impl Header {
                 "the size of blocks is coded as {sizes:#04x}, it must be 0x40, 0x50, 0x60 or 0x70"
             )));
         }
-        let [_, found, ..] = twox_hash::XxHash32::oneshot(0, &bytes[4..len - 1]).to_le_bytes();
-        if found != bytes[len - 1] {
-            return Err(Error::corrupt(format!(
-                "the checksum of the frame header is {found:02x}, the file says {:02x}",
-                bytes[len - 1]
-            )));
-        }
+        check_sum(&bytes[4..len - 1], bytes[len - 1])?;
         let plain = bytes[6..len - 1].first_chunk::<8>();
         Ok(Self {
             len,
@@ -91,4 +75,30 @@ impl Header {
             ))),
         }
     }
+}
+
+fn check_magic(bytes: &[u8]) -> Result<()> {
+    if bytes.starts_with(super::LEGACY) {
+        return Err(Error::unsupported(
+            "this is lz4's legacy format: compress the image again without lz4 -l",
+        ));
+    }
+    if bytes.starts_with(MAGIC) {
+        return Ok(());
+    }
+    Err(Error::corrupt(format!(
+        "there is no lz4 frame where one should begin, but {}",
+        bytes.get(..4).unwrap_or(bytes).escape_ascii()
+    )))
+}
+
+/// Compares what a header says with the byte behind it.
+fn check_sum(fields: &[u8], wanted: u8) -> Result<()> {
+    let [_, found, ..] = twox_hash::XxHash32::oneshot(0, fields).to_le_bytes();
+    if found == wanted {
+        return Ok(());
+    }
+    Err(Error::corrupt(format!(
+        "the checksum of the frame header is {found:02x}, the file says {wanted:02x}"
+    )))
 }

@@ -6,7 +6,8 @@ use std::{
 };
 
 use super::{
-    method::{Bytes, Exactly, Method, Stream},
+    bytes::Bytes,
+    method::{Exactly, Method, Stream},
     packing::Unpacked,
 };
 

@@ -1,8 +1,10 @@
 //! Both headers, whose fields keep their rules once they are read.
 
-use sha1::{Digest, Sha1};
-
-use super::method::Method;
+use super::{
+    bytes::{array, long, sha1, word},
+    kind::Kind,
+    method::Method,
+};
 use crate::{
     Error, ErrorKind, Result,
     map::check_size,
@@ -32,45 +34,6 @@ const MOST_CHUNK: u32 = 64 << 20;
 
 /// The newest layout that is read, of both formats.
 const VERSION: u32 = 0x0100_0000;
-
-/// Which of the two formats it is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Kind {
-    Wia,
-    Rvz,
-}
-
-impl Kind {
-    pub(super) fn magic(self) -> [u8; 4] {
-        match self {
-            Self::Wia => *b"WIA\x01",
-            Self::Rvz => *b"RVZ\x01",
-        }
-    }
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Wia => "WIA",
-            Self::Rvz => "RVZ",
-        }
-    }
-
-    /// The oldest layout that has the meaning described here.
-    fn oldest(self) -> u32 {
-        match self {
-            Self::Wia => 0x0008_0000,
-            Self::Rvz => 0x0003_0000,
-        }
-    }
-
-    /// Bytes of an entry of the group table.
-    pub(super) fn group_len(self) -> u32 {
-        match self {
-            Self::Wia => 8,
-            Self::Rvz => 12,
-        }
-    }
-}
 
 /// Where a table stands.
 #[derive(Clone, Copy, Debug)]
@@ -233,20 +196,4 @@ fn check_chunk(kind: Kind, chunk: u32) -> Result<u32> {
             "chunk size is {chunk}, it must be a power of two from 32768 on, or a multiple of {HASHED}"
         ))),
     }
-}
-
-pub(super) fn sha1(bytes: &[u8]) -> [u8; 20] {
-    Sha1::digest(bytes).into()
-}
-
-pub(super) fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
-    bytes[at..at + N].try_into().expect("a range of N bytes")
-}
-
-pub(super) fn word(bytes: &[u8], at: usize) -> u32 {
-    u32::from_be_bytes(array(bytes, at))
-}
-
-pub(super) fn long(bytes: &[u8], at: usize) -> u64 {
-    u64::from_be_bytes(array(bytes, at))
 }

@@ -4,9 +4,10 @@ use std::{io::Read, ops::Range, sync::Arc};
 
 use super::{
     areas::{Area, Content, Partition},
+    bytes::Bytes,
     groups::{Place, Wanted},
     header::{Disc, HASHED, START},
-    method::{self, Bytes, Method, Stream},
+    method::{self, Method, Stream},
     partition::{self, DATA, ON_DISC},
     tables::Tables,
 };

@@ -1,18 +1,12 @@
 //! How chunks and tables are compressed.
 
-use std::{
-    borrow::Cow,
-    io::{self, Cursor, Read},
-};
+use std::io::{self, Cursor, Read};
 
 use bzip2::bufread::BzDecoder;
 use lzma_rust2::{Lzma2Reader, LzmaReader};
 
-use super::{header::Kind, purge::Purge, zstd};
+use super::{bytes::Bytes, kind::Kind, purge::Purge, zstd};
 use crate::{Error, Result};
-
-/// Stored bytes, borrowed from the engine or read for a chunk of many blocks.
-pub(super) type Bytes<'a> = Cow<'a, [u8]>;
 
 /// Plain bytes from front to end.
 pub(super) type Stream<'a> = Box<dyn Read + Send + 'a>;

@@ -18,7 +18,7 @@ use aes::{
     cipher::{BlockEncrypt, KeyInit, generic_array::GenericArray},
 };
 
-use super::{SECTOR, header::sha1};
+use super::{SECTOR, bytes::sha1};
 
 /// Bytes of a sector on the disc.
 pub(super) const ON_DISC: usize = SECTOR as usize;

@@ -7,7 +7,7 @@ use std::{
     io::{self, Cursor, Read},
 };
 
-use super::{header::sha1, method::Bytes};
+use super::bytes::{Bytes, sha1};
 
 /// The plain bytes of segments, and zeroes without end behind them.
 pub(super) struct Purge<'a> {

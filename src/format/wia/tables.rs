@@ -4,9 +4,11 @@ use std::io::Read;
 
 use super::{
     areas::{self, Area, Part},
+    bytes::{Bytes, array, long, sha1, word},
     groups::{Group, Groups, STORED_SLACK},
-    header::{Disc, Head, Kind, Table, array, long, sha1, word},
-    method::{self, Bytes, Method},
+    header::{Disc, Head, Table},
+    kind::Kind,
+    method::{self, Method},
 };
 use crate::{Error, ErrorKind, Result, source::Source};
 

@@ -1,162 +1,18 @@
-use std::io::{Read, Write};
+use std::io::Read;
 
-use bzip2::{Compression, write::BzEncoder};
 use proptest::{collection::vec, prelude::*, sample::Index as Any};
-use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
-use super::header::sha1;
 use crate::format::tests::{image, opened, read, reads, reads_like, survives};
 
+mod damage;
 mod partitions;
+mod recipe;
 mod refused;
 
 use partitions::partition_disc;
+use recipe::{RVZ, Recipe, WIA, compress, number, purge, raw_entry, seal, words};
 
 const KIB: usize = 1024;
-
-/// What stands in the fields of a made-up file, before it is sealed by its checksums.
-#[derive(Clone)]
-struct Recipe {
-    magic: [u8; 4],
-    version: u32,
-    method: u32,
-    settings: Vec<u8>,
-    chunk: usize,
-    size: usize,
-    start: Vec<u8>,
-    partitions: Vec<u8>,
-    raw: Vec<u8>,
-    groups: Vec<u8>,
-    /// Stored chunks, from [`DATA_AT`] on.
-    data: Vec<u8>,
-}
-
-const DATA_AT: usize = 512;
-
-fn words(words: &[u32]) -> Vec<u8> {
-    words.iter().flat_map(|word| word.to_be_bytes()).collect()
-}
-
-fn number(n: usize) -> u32 {
-    u32::try_from(n).unwrap()
-}
-
-fn raw_entry(start: u64, len: u64, first: u32, groups: u32) -> Vec<u8> {
-    [
-        start.to_be_bytes().to_vec(),
-        len.to_be_bytes().to_vec(),
-        words(&[first, groups]),
-    ]
-    .concat()
-}
-
-fn compress(method: u32, plain: &[u8]) -> Vec<u8> {
-    match method {
-        1 => purge(&[(0, plain)]),
-        2 => {
-            let mut encoder = BzEncoder::new(Vec::new(), Compression::best());
-            encoder.write_all(plain).unwrap();
-            encoder.finish().unwrap()
-        }
-        5 => compress_to_vec(plain, CompressionLevel::Fastest),
-        _ => plain.to_vec(),
-    }
-}
-
-fn purge(segments: &[(u32, &[u8])]) -> Vec<u8> {
-    let mut stored = Vec::new();
-    for (at, bytes) in segments {
-        stored.extend(words(&[*at, number(bytes.len())]));
-        stored.extend_from_slice(bytes);
-    }
-    stored.extend(sha1(&stored));
-    stored
-}
-
-impl Recipe {
-    fn new(magic: [u8; 4], method: u32, chunk: usize) -> Self {
-        Self {
-            magic,
-            version: 0x0100_0000,
-            method,
-            settings: vec![],
-            chunk,
-            size: 0,
-            start: vec![0; 128],
-            partitions: vec![],
-            raw: vec![],
-            groups: vec![],
-            data: vec![],
-        }
-    }
-
-    fn is_rvz(&self) -> bool {
-        self.magic[0] == b'R'
-    }
-
-    /// Adds a group that is stored as these bytes.
-    fn store(&mut self, stored: &[u8], is_compressed: bool, packed: u32) {
-        let flag = u32::from(self.is_rvz() && is_compressed) << 31;
-        self.data.resize(self.data.len().next_multiple_of(4), 0);
-        let at = number((DATA_AT + self.data.len()) / 4);
-        self.groups
-            .extend(words(&[at, number(stored.len()) | flag]));
-        if self.is_rvz() {
-            self.groups.extend(words(&[packed]));
-        }
-        self.data.extend_from_slice(stored);
-    }
-
-    fn group_count(&self) -> usize {
-        self.groups.len() / if self.is_rvz() { 12 } else { 8 }
-    }
-
-    fn file(&self) -> Vec<u8> {
-        let mut file = vec![0; DATA_AT];
-        file.extend(&self.data);
-        let raw_at = file.len();
-        let raw = compress(self.method, &self.raw);
-        file.extend(&raw);
-        let groups_at = file.len();
-        let groups = compress(self.method, &self.groups);
-        file.extend(&groups);
-        let partitions_at = file.len();
-        file.extend(&self.partitions);
-        let long = |at: usize| [0, number(at)];
-        let [raw_len, groups_len] = [raw.len(), groups.len()].map(number);
-        let mut disc = words(&[2, self.method, 5, number(self.chunk)]);
-        disc.extend(&self.start);
-        disc.extend(words(&[number(self.partitions.len() / 48), 48]));
-        disc.extend(words(&long(partitions_at)));
-        disc.extend(sha1(&self.partitions));
-        disc.extend(words(&[number(self.raw.len() / 24)]));
-        disc.extend(words(&long(raw_at)));
-        disc.extend(words(&[raw_len, number(self.group_count())]));
-        disc.extend(words(&long(groups_at)));
-        disc.extend(words(&[groups_len]));
-        disc.push(u8::try_from(self.settings.len()).unwrap());
-        disc.extend(&self.settings);
-        disc.resize(220, 0);
-        file[72..292].copy_from_slice(&disc);
-        file[..4].copy_from_slice(&self.magic);
-        file[4..16].copy_from_slice(&words(&[self.version, self.version, 220]));
-        let sizes = [long(self.size), long(file.len())].concat();
-        file[36..52].copy_from_slice(&words(&sizes));
-        seal(&mut file);
-        file
-    }
-}
-
-/// Makes the checksums of both headers.
-fn seal(file: &mut [u8]) {
-    let sum = sha1(&file[72..292]);
-    file[16..36].copy_from_slice(&sum);
-    let sum = sha1(&file[..52]);
-    file[52..72].copy_from_slice(&sum);
-}
-
-const RVZ: [u8; 4] = *b"RVZ\x01";
-const WIA: [u8; 4] = *b"WIA\x01";
 
 /// Noise, zeroes, and a tail.
 fn plain() -> Vec<u8> {
@@ -202,89 +58,6 @@ fn refused(file: Vec<u8>) -> String {
     opened(file).unwrap_err().to_string()
 }
 
-/// Only the block with this number cannot be read.
-fn fails_alone(recipe: &Recipe, bad: usize, wanted: &str) {
-    let image = image(opened(recipe.file()).unwrap());
-    let plain = plain();
-    for (number, chunk) in plain.chunks(recipe.chunk).enumerate() {
-        let got = read(&image, (number * recipe.chunk) as u64, chunk.len());
-        if number == bad {
-            says(&got.unwrap_err().to_string(), wanted);
-        } else {
-            assert!(got.unwrap() == chunk, "block {number}");
-        }
-    }
-}
-
-/// A group's entry with another word.
-fn with_group(number: usize, field: usize, change: impl Fn(u32) -> u32) -> Recipe {
-    let mut recipe = small();
-    let word = &mut recipe.groups[12 * number + 4 * field..][..4];
-    let changed = change(u32::from_be_bytes((&*word).try_into().unwrap()));
-    word.copy_from_slice(&changed.to_be_bytes());
-    recipe
-}
-
-#[test]
-fn a_group_that_ends_behind_the_file_fails_alone() {
-    fails_alone(&with_group(1, 0, |_| u32::MAX), 1, "behind the file's end");
-}
-
-#[test]
-fn a_group_of_more_bytes_than_it_can_need_fails_alone() {
-    fails_alone(&with_group(2, 1, |_| u32::MAX), 2, "more than the");
-    fails_alone(&with_group(2, 2, |_| 1 << 20), 2, "more than the");
-}
-
-#[test]
-fn a_group_that_is_cut_or_too_long_fails_alone() {
-    fails_alone(&with_group(1, 1, |len| len - 9), 1, "zstd data");
-    let mut recipe = small();
-    let long = compress(5, &vec![1; 32769]);
-    recipe.store(&long, true, 0);
-    recipe.groups.copy_within(72..84, 0);
-    recipe.groups.truncate(72);
-    fails_alone(&recipe, 0, "more bytes than the chunk");
-}
-
-#[test]
-fn a_frame_with_a_window_far_larger_than_its_chunk_fails_alone() {
-    let mut recipe = small();
-    recipe.store(&[0x28, 0xb5, 0x2f, 0xfd, 0, 0xa0, 1, 0, 0], true, 0);
-    recipe.groups.copy_within(72..84, 0);
-    recipe.groups.truncate(72);
-    fails_alone(&recipe, 0, "window");
-}
-
-#[test]
-fn packed_data_of_another_length_fails_alone() {
-    let packed = |len: u32, given: usize| {
-        let mut recipe = small();
-        let mut bytes = words(&[len]);
-        bytes.resize(4 + given, 1);
-        recipe.store(&bytes, false, number(bytes.len()));
-        recipe.groups.copy_within(72..84, 0);
-        recipe.groups.truncate(72);
-        recipe
-    };
-    fails_alone(&packed(32769, 32769), 0, "packed with more");
-    fails_alone(&packed(32768, 32769), 0, "packed with more");
-    fails_alone(&packed(32767, 32767), 0, "ends before the chunk does");
-    fails_alone(&packed(0, 0), 0, "ends before the chunk does");
-    fails_alone(
-        &packed(1 << 31 | 32768, 67),
-        0,
-        "ends before the chunk does",
-    );
-}
-
-#[test]
-fn what_no_table_tells_of_is_an_error() {
-    let mut recipe = small();
-    recipe.raw = [raw_entry(0, 32768, 0, 1), raw_entry(65536, 114_587, 2, 4)].concat();
-    fails_alone(&recipe, 1, "no table tells");
-}
-
 #[test]
 fn a_part_that_begins_inside_a_sector_is_stored_from_the_sector_on() {
     let plain = plain();
@@ -322,31 +95,6 @@ fn equal_chunks_may_be_stored_once() {
     recipe.groups.copy_within(0..12, 24);
     let image = image(opened(recipe.file()).unwrap());
     assert!(read(&image, 0, plain.len()).unwrap() == plain);
-}
-
-#[test]
-fn a_damaged_purge_chunk_is_an_error() {
-    let plain = [3; 5000];
-    let read_with = |stored: &[u8]| {
-        let mut recipe = raw_disc(WIA, 1, 2 << 20, &plain);
-        recipe.data.clear();
-        recipe.groups.clear();
-        recipe.store(stored, true, 0);
-        read(&image(opened(recipe.file()).unwrap()), 0, plain.len())
-    };
-    let parts = purge(&[(0, &plain[..150]), (200, &plain[200..])]);
-    let read = read_with(&parts).unwrap();
-    assert_eq!(read[150..200], [0; 50]);
-    assert_eq!(read[200..], plain[200..]);
-    let mut wrong = parts.clone();
-    wrong[50] ^= 1;
-    says(&read_with(&wrong).unwrap_err().to_string(), "SHA-1");
-    let back = purge(&[(0, &plain[..300]), (200, &plain[200..])]);
-    says(&read_with(&back).unwrap_err().to_string(), "begins at 200");
-    says(
-        &read_with(&[1; 19]).unwrap_err().to_string(),
-        "room for its SHA-1",
-    );
 }
 
 #[test]

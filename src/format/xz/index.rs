@@ -119,7 +119,29 @@ fn without_padding(source: &dyn Source, end: u64) -> Result<u64> {
 /// Reads the stream that ends at `end`: gives where it starts, and its blocks.
 fn read_stream(source: &dyn Source, end: u64) -> Result<(u64, Vec<Block>)> {
     let footer_at = end.checked_sub(ENDS).ok_or_else(|| short(end))?;
-    let footer: [u8; 12] = read_array(source, footer_at, "stream footer")?;
+    let (flags, len) = read_footer(source, footer_at)?;
+    let index_at = footer_at.checked_sub(len).ok_or_else(|| short(end))?;
+    let mut blocks = read_records(source, index_at, len, Check(flags[1]))?;
+    let all = blocks
+        .iter()
+        .fold(ENDS, |sum, block| sum.saturating_add(block.padded()));
+    let start = index_at.checked_sub(all).ok_or_else(|| {
+        Error::corrupt(format!(
+            "the blocks of the stream have {all} bytes with its header, there are {index_at} before the index"
+        ))
+    })?;
+    check_header(source, start, flags)?;
+    let mut at = start + ENDS;
+    for block in &mut blocks {
+        block.at = at;
+        at += block.padded();
+    }
+    Ok((start, blocks))
+}
+
+/// The flags of a stream, and the bytes of its index.
+fn read_footer(source: &dyn Source, at: u64) -> Result<([u8; 2], u64)> {
+    let footer: [u8; 12] = read_array(source, at, "stream footer")?;
     if !footer.ends_with(b"YZ") {
         return Err(Error::corrupt(format!(
             "the stream ends in {}, it must be YZ: the file is cut, or something follows it",
@@ -135,30 +157,17 @@ fn read_stream(source: &dyn Source, end: u64) -> Result<(u64, Vec<Block>)> {
             flags[0], flags[1]
         )));
     }
-    let len = (u64::from(word(4)) + 1) * 4;
-    let index_at = footer_at.checked_sub(len).ok_or_else(|| short(end))?;
-    let mut blocks = read_records(source, index_at, len, Check(flags[1]))?;
-    let all = blocks
-        .iter()
-        .fold(ENDS, |sum, block| sum.saturating_add(block.padded()));
-    let start = index_at.checked_sub(all).ok_or_else(|| {
-        Error::corrupt(format!(
-            "the blocks of the stream have {all} bytes with its header, there are {index_at} before the index"
-        ))
-    })?;
-    let header: [u8; 12] = read_array(source, start, "stream header")?;
+    Ok((flags, (u64::from(word(4)) + 1) * 4))
+}
+
+fn check_header(source: &dyn Source, at: u64, flags: [u8; 2]) -> Result<()> {
+    let header: [u8; 12] = read_array(source, at, "stream header")?;
     if !header.starts_with(MAGIC) || header[6..8] != flags {
         return Err(Error::corrupt(format!(
-            "there is no stream header at {start}, or its flags are not those of the footer"
+            "there is no stream header at {at}, or its flags are not those of the footer"
         )));
     }
-    checked(&header[6..], "stream header")?;
-    let mut at = start + ENDS;
-    for block in &mut blocks {
-        block.at = at;
-        at += block.padded();
-    }
-    Ok((start, blocks))
+    checked(&header[6..], "stream header").map(drop)
 }
 
 fn short(end: u64) -> Error {

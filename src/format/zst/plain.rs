@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::is_skippable;
+use super::frames::is_skippable;
 use crate::{
     Error, Result,
     codec::zstd::{self, Fault, Frame, Header, MAGIC, MOST_HEADER},

@@ -239,45 +239,53 @@ impl Reading {
         }
         match kind {
             0..=PLAIN => {
-                // Of hunks that are stored plain everybody knows the length.
-                let width = if kind == PLAIN { 0 } else { widths.length };
-                let length_and_sum = bits.take_long(width + 16);
-                let low = u32::try_from(length_and_sum >> 16).expect("24 bits at most");
-                let len = if kind == PLAIN {
-                    self.map.hunk_len
-                } else {
-                    low
-                };
-                let sum = (length_and_sum & 0xffff) as u16;
-                self.push(kind, len, self.at, sum, low, sum);
-                self.at += u64::from(len);
+                self.add_stored(kind, bits, widths.length);
+                Ok(())
             }
-            COPY | COPY_SAME | COPY_NEXT => {
-                match kind {
-                    COPY => self.last_copied = u64::from(bits.take(widths.copied)),
-                    COPY_NEXT => self.last_copied += 1,
-                    _ => {}
-                }
-                self.has_copies = true;
-                let target = u32::try_from(self.last_copied).ok();
-                let target = target.filter(|&target| target < 1 << 28);
-                let target = target.ok_or("a hunk is a copy of one that cannot be")?;
-                self.push(COPY, 0, u64::from(target), 0, target, 0);
-            }
+            COPY => self.add_copy(u64::from(bits.take(widths.copied))),
+            COPY_SAME => self.add_copy(self.last_copied),
+            COPY_NEXT => self.add_copy(self.last_copied + 1),
+            PARENT => self.add_of_parent(bits.take_long(widths.parent)),
+            PARENT_HERE => self.add_of_parent(number as u64 * self.units_per_hunk),
+            PARENT_NEXT => self.add_of_parent(self.last_parent + self.units_per_hunk),
             _ => {
-                match kind {
-                    PARENT => self.last_parent = bits.take_long(widths.parent),
-                    PARENT_HERE => self.last_parent = number as u64 * self.units_per_hunk,
-                    PARENT_NEXT => self.last_parent += self.units_per_hunk,
-                    _ => debug_assert_eq!(kind, PARENT_SAME),
-                }
-                let unit = self.last_parent;
-                let high = u32::try_from(unit >> 16).ok();
-                let high = high.filter(|&high| high < 1 << 28);
-                let high = high.ok_or("a place in the parent is too far")?;
-                self.push(PARENT, 0, unit, 0, high, (unit & 0xffff) as u16);
+                debug_assert_eq!(kind, PARENT_SAME);
+                self.add_of_parent(self.last_parent)
             }
         }
+    }
+
+    fn add_stored(&mut self, kind: u8, bits: &mut Bits<'_>, width: u32) {
+        // Of hunks that are stored plain everybody knows the length.
+        let width = if kind == PLAIN { 0 } else { width };
+        let length_and_sum = bits.take_long(width + 16);
+        let low = u32::try_from(length_and_sum >> 16).expect("24 bits at most");
+        let len = if kind == PLAIN {
+            self.map.hunk_len
+        } else {
+            low
+        };
+        let sum = (length_and_sum & 0xffff) as u16;
+        self.push(kind, len, self.at, sum, low, sum);
+        self.at += u64::from(len);
+    }
+
+    fn add_copy(&mut self, of: u64) -> std::result::Result<(), Fault> {
+        self.last_copied = of;
+        self.has_copies = true;
+        let target = u32::try_from(of).ok();
+        let target = target.filter(|&target| target < 1 << 28);
+        let target = target.ok_or("a hunk is a copy of one that cannot be")?;
+        self.push(COPY, 0, of, 0, target, 0);
+        Ok(())
+    }
+
+    fn add_of_parent(&mut self, unit: u64) -> std::result::Result<(), Fault> {
+        self.last_parent = unit;
+        let high = u32::try_from(unit >> 16).ok();
+        let high = high.filter(|&high| high < 1 << 28);
+        let high = high.ok_or("a place in the parent is too far")?;
+        self.push(PARENT, 0, unit, 0, high, (unit & 0xffff) as u16);
         Ok(())
     }
 

@@ -4,7 +4,10 @@ use aes::cipher::{BlockDecrypt, KeyInit, generic_array::GenericArray};
 
 use super::*;
 use crate::{
-    format::wia::partition::{DATA, HASHES, ON_DISC},
+    format::wia::{
+        bytes::sha1,
+        partition::{DATA, HASHES, ON_DISC},
+    },
     image::Image,
 };
 
