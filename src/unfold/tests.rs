@@ -344,6 +344,22 @@ fn dropped_bytes_stop_their_builder() {
     }
 }
 
+#[test]
+fn rejects_a_further_member_that_is_cut_in_its_header() {
+    let plain = plain(100_000);
+    let (one, other) = (gzipped(&plain, 6), gzipped(b"more", 6));
+    // gzip ignores what does not begin like a member, and zeroes.
+    for behind in [&b"x"[..], b"\x1ex", b"\x1f\x8c", &[0; 100]] {
+        let bytes = of_gzip([&one, behind].concat(), plain.len());
+        assert!(read(&bytes, 0, plain.len()).unwrap() == plain);
+    }
+    for cut in 1..14 {
+        let bytes = of_gzip([&one, &other[..cut]].concat(), plain.len());
+        let err = read(&bytes, plain.len() - 9, 9).unwrap_err().to_string();
+        assert!(err.contains("end inside the stream"), "{cut}: {err}");
+    }
+}
+
 /// The same stored bytes again and again, and how many of them were read.
 #[derive(Debug)]
 struct Repeated {
