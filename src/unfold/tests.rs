@@ -396,6 +396,23 @@ fn rejects_a_mebibyte_of_members_that_hold_nothing() {
     assert!(source.read.load(Relaxed) < 2 << 20);
 }
 
+#[test]
+fn a_builder_of_members_that_hold_nothing_looks_whether_it_is_wanted() {
+    let source = Arc::new(repeated(gzipped(b"", 6), 1 << 40));
+    let before = Arc::downgrade(&source);
+    let stream = all_of(&*source);
+    let bytes = Deflated::new(Arc::<Repeated>::clone(&source), stream, 1000);
+    bytes.start().unwrap();
+    while source.read.load(Relaxed) < 1 << 20 {
+        thread::yield_now();
+    }
+    drop((bytes, source));
+    // It holds its source until it ends, and no plain byte will ever come.
+    while before.strong_count() > 0 {
+        thread::yield_now();
+    }
+}
+
 /// A decoder of stored bytes that all hold nothing.
 struct Nothing<R>(R);
 
