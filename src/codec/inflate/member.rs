@@ -79,8 +79,8 @@ fn stands_in(bytes: &[u8], wanted: [u8; NUMBER]) -> bool {
     let mut rest = bytes;
     while let Some(part) = rest.first_chunk::<{ STRIDE + NUMBER - 1 }>() {
         let is_at = |at: usize| {
-            let pairs = wanted.iter().zip(&part[at..at + NUMBER]);
-            pairs.fold(true, |all, (wanted, byte)| all & (wanted == byte))
+            let unlike = |n: usize| part[at + n] ^ wanted[n];
+            unlike(0) | unlike(1) | unlike(2) | unlike(3) == 0
         };
         if (0..STRIDE).fold(false, |any, at| any | is_at(at)) {
             return true;
