@@ -16,6 +16,7 @@ mod samples;
 mod wide;
 pub(crate) mod zstd;
 
+pub(crate) use inflate::gzip_member;
 pub use method::{Encoder, Level, Method};
 
 /// How a block is stored.

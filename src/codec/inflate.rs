@@ -1,11 +1,14 @@
-//! Deflate, raw and in a zlib wrapper. Input behind the end mark is ignored: it is padding.
+//! Deflate, raw and in a zlib wrapper. Input behind the end mark is ignored: it is padding. Not so in a gzip member,
+//! where something else might be decoded from it.
 
 use super::{Decoded, TOO_LONG};
 
 #[cfg(feature = "libdeflate")]
 mod libdeflate;
-#[cfg(not(feature = "libdeflate"))]
+mod member;
 mod zlib_rs;
+
+pub(crate) use member::gzip_member;
 
 #[cfg(feature = "libdeflate")]
 pub(super) use libdeflate::{deflate, zlib};

@@ -126,6 +126,27 @@ impl Source for Front<'_> {
     }
 }
 
+/// A source of which nothing more is read when nobody wants the plain bytes any more: members that hold nothing may go
+/// on for as long as the file.
+#[derive(Debug)]
+struct WhileWanted<'b> {
+    source: &'b dyn Source,
+    progress: &'b Progress,
+}
+
+impl Source for WhileWanted<'_> {
+    fn len(&self) -> u64 {
+        self.source.len()
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], at: u64) -> Result<()> {
+        if self.progress.is_stopped() {
+            return Err(Error::new(ErrorKind::NotFound, "nobody waits for it"));
+        }
+        self.source.read_exact_at(buf, at)
+    }
+}
+
 impl Deflated {
     /// The plain bytes of a stream of `source`, which are `size` as far as anybody knows. Nothing is decoded before the first read.
     #[must_use]
@@ -318,8 +339,12 @@ impl Builder {
         let shared = Arc::clone(&self.shared);
         let ends = EndWhenDropped::of(&shared.progress);
         let mut done = 0;
+        let source = WhileWanted {
+            source: self.source.as_ref(),
+            progress: &shared.progress,
+        };
         let walk = Walk::new(
-            self.source.as_ref(),
+            &source,
             self.stream.end,
             self.stream.framing,
             self.stream.start(),
@@ -338,6 +363,7 @@ impl Builder {
                 End::complete(done)
             }
             Ok(false) => return,
+            Err(_) if shared.progress.is_stopped() => return,
             Err((good, err)) => End::damaged(good, &err),
         };
         ends.end(end);
@@ -361,8 +387,9 @@ impl Builder {
             let mut at = WINDOW;
             let filled = walk.fill(&mut plain, &mut at);
             *done += (at - WINDOW) as u64;
-            self.shared.progress.pass(*done);
+            // What stands against them may have been found by now.
             filled?;
+            self.shared.progress.pass(*done);
             if at < plain.len() {
                 return Ok(true);
             }

@@ -14,7 +14,7 @@
 //! | 4 | CRC-32 of the plain bytes |
 //! | 4 | number of plain bytes, its lowest 32 bits |
 //!
-//! Members follow each other; what follows and is no member is ignored, as gzip does. Source: RFC 1952.
+//! Members follow each other; what follows and does not begin like one is ignored, as gzip does. Source: RFC 1952.
 
 use std::sync::Arc;
 
@@ -153,11 +153,14 @@ impl<'s> Walk<'s> {
             return Ok(false);
         }
         let mut fixed = [0; 10];
-        let read = bits.bytes(&mut fixed);
-        if !self.place.first && (read.is_err() || fixed[..2] != [0x1F, 0x8B]) {
-            return Ok(false);
+        for (byte, magic) in fixed.iter_mut().zip([0x1F, 0x8B]) {
+            *byte = bits.number(8)?.to_le_bytes()[0];
+            if !self.place.first && *byte != magic {
+                return Ok(false);
+            }
         }
-        read?;
+        // A member that is cut so early is one, and so is one that cannot be read now.
+        bits.bytes(&mut fixed[2..])?;
         check_fixed(&fixed)?;
         let flags = fixed[3];
         if flags & 4 != 0 {

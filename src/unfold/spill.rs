@@ -335,10 +335,11 @@ impl Worker {
             let written = self.store.write(inside, start + *done);
             written.map_err(Fault::Damaged)?;
             *done += filled as u64;
-            self.progress.pass((*done).min(len));
+            // What stands against them may have been found by now.
             if let Some(err) = end {
                 return Err(Fault::of(err));
             }
+            self.progress.pass((*done).min(len));
             if filled < piece.len() {
                 return Ok(true);
             }

@@ -344,6 +344,22 @@ fn dropped_bytes_stop_their_builder() {
     }
 }
 
+#[test]
+fn rejects_a_further_member_that_is_cut_in_its_header() {
+    let plain = plain(100_000);
+    let (one, other) = (gzipped(&plain, 6), gzipped(b"more", 6));
+    // gzip ignores what does not begin like a member, and zeroes.
+    for behind in [&b"x"[..], b"\x1ex", b"\x1f\x8c", &[0; 100]] {
+        let bytes = of_gzip([&one, behind].concat(), plain.len());
+        assert!(read(&bytes, 0, plain.len()).unwrap() == plain);
+    }
+    for cut in 1..14 {
+        let bytes = of_gzip([&one, &other[..cut]].concat(), plain.len());
+        let err = read(&bytes, plain.len() - 9, 9).unwrap_err().to_string();
+        assert!(err.contains("end inside the stream"), "{cut}: {err}");
+    }
+}
+
 /// The same stored bytes again and again, and how many of them were read.
 #[derive(Debug)]
 struct Repeated {
@@ -378,6 +394,23 @@ fn rejects_a_mebibyte_of_members_that_hold_nothing() {
     let err = all_of(&source).head(&source, 64 << 10).unwrap_err();
     assert!(err.to_string().contains("too few plain bytes"), "{err}");
     assert!(source.read.load(Relaxed) < 2 << 20);
+}
+
+#[test]
+fn a_builder_of_members_that_hold_nothing_looks_whether_it_is_wanted() {
+    let source = Arc::new(repeated(gzipped(b"", 6), 1 << 40));
+    let before = Arc::downgrade(&source);
+    let stream = all_of(&*source);
+    let bytes = Deflated::new(Arc::<Repeated>::clone(&source), stream, 1000);
+    bytes.start().unwrap();
+    while source.read.load(Relaxed) < 1 << 20 {
+        thread::yield_now();
+    }
+    drop((bytes, source));
+    // It holds its source until it ends, and no plain byte will ever come.
+    while before.strong_count() > 0 {
+        thread::yield_now();
+    }
 }
 
 /// A decoder of stored bytes that all hold nothing.

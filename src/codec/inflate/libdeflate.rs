@@ -18,6 +18,13 @@ pub(in crate::codec) fn zlib(src: &[u8], dst: &mut [u8]) -> Decoded {
     })
 }
 
+/// The trailer is compared where the deflate data ends, wherever that is in `src`.
+pub(super) fn gzip(src: &[u8], dst: &mut [u8]) -> Decoded {
+    inflate(dst, |decompressor, dst| {
+        decompressor.gzip_decompress(src, dst)
+    })
+}
+
 /// Room behind a block that lets libdeflate keep to its fast loop until the block ends.
 const SLACK: usize = 512;
 

@@ -1,4 +1,4 @@
-//! Deflate and zlib by flate2 on zlib-rs: all Rust.
+//! Deflate and zlib by flate2 on zlib-rs: all Rust, and it tells where a stream ends.
 
 use std::cell::RefCell;
 
@@ -6,16 +6,31 @@ use flate2::{Decompress, FlushDecompress, Status};
 
 use super::{Decoded, TOO_LONG};
 
+thread_local! {
+    static DEFLATE: RefCell<Decompress> = RefCell::new(Decompress::new(false));
+}
+
+#[cfg(not(feature = "libdeflate"))]
 pub(in crate::codec) fn deflate(src: &[u8], dst: &mut [u8]) -> Decoded {
-    thread_local! {
-        static STATE: RefCell<Decompress> = RefCell::new(Decompress::new(false));
-    }
-    STATE.with_borrow_mut(|state| {
+    DEFLATE.with_borrow_mut(|state| {
         state.reset(false);
         inflate(state, src, dst)
     })
 }
 
+/// Deflate that ends with the last byte of `src`.
+pub(super) fn all_of_deflate(src: &[u8], dst: &mut [u8]) -> Decoded {
+    DEFLATE.with_borrow_mut(|state| {
+        state.reset(false);
+        let decoded = inflate(state, src, dst)?;
+        if state.total_in() != src.len() as u64 {
+            return Err("it ends before its bytes do");
+        }
+        Ok(decoded)
+    })
+}
+
+#[cfg(not(feature = "libdeflate"))]
 pub(in crate::codec) fn zlib(src: &[u8], dst: &mut [u8]) -> Decoded {
     thread_local! {
         static STATE: RefCell<Decompress> = RefCell::new(Decompress::new(true));

@@ -46,6 +46,14 @@ impl<R: Read> Bits<R> {
         Ok(Some(self.window(from / 8) << (from % 8) >> (64 - n)))
     }
 
+    /// Up to `n` bytes from the place on, which is a whole byte; fewer where the file ends.
+    pub(super) fn bytes(&mut self, n: usize) -> io::Result<&[u8]> {
+        let from = self.at / 8;
+        self.hold(from + n)?;
+        let rest = self.held.get(from..).unwrap_or_default();
+        Ok(&rest[..rest.len().min(n)])
+    }
+
     /// Goes on by `n` bits.
     pub(super) fn pass(&mut self, n: usize) {
         self.at += n;

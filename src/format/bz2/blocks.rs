@@ -118,14 +118,18 @@ impl<R: Read> Plain<R> {
     }
 
     fn begin_stream(&mut self) -> io::Result<()> {
-        let header = self.bits.peek(0, 32)?.map(u64::to_be_bytes);
-        if let Some([.., b'B', b'Z', b'h', level @ b'1'..=b'9']) = header {
+        let header = self.bits.bytes(4)?;
+        let is_cut = !header.is_empty() && b"BZh".starts_with(header);
+        if let &[b'B', b'Z', b'h', level @ b'1'..=b'9'] = header {
             self.bits.pass(32);
             (self.place, self.level, self.sum) = (Place::Mark, level, 0);
             return Ok(());
         }
         if self.place == Place::First {
             return Err(damage("there is no bzip2 stream"));
+        }
+        if is_cut {
+            return Err(cut());
         }
         // What follows and is no stream is ignored, as bzip2 does.
         self.place = Place::Ended;
@@ -225,3 +229,6 @@ fn cut() -> io::Error {
 fn damage(why: impl Into<String>) -> io::Error {
     io::Error::other(Error::corrupt(why))
 }
+
+#[cfg(test)]
+mod tests;

@@ -107,12 +107,69 @@ fn a_known_block_that_is_damaged_is_an_error_for_itself_only() {
     }
 }
 
+/// The damage of one kept piece is an error for what it stands for, and for nothing else.
+fn only_fails_in(file: &[u8], pieces: &[Piece], plain: &[u8], bad: usize) {
+    let source: Arc<dyn Source> = Arc::new(file.to_vec());
+    let spilled = in_pieces(&source, pieces.to_vec()).unwrap();
+    let starts = map::starts(pieces.iter().map(|piece| piece.plain));
+    for (number, span) in starts.windows(2).enumerate() {
+        let mut byte = [0];
+        let read = spilled.read_exact_at(&mut byte, span[1] - 1);
+        assert_eq!(read.is_err(), number == bad, "{number}");
+        if number < bad {
+            assert_eq!(byte[0], plain[usize::try_from(span[1]).unwrap() - 1]);
+        }
+    }
+}
+
+#[test]
+fn rejects_a_kept_piece_that_is_not_where_it_should_be() {
+    let plain = volume(300, 300 * 2048);
+    let file = packed(&plain);
+    let (_, pieces) = all(&file).unwrap();
+    let last = pieces.len() - 1;
+    let end = file.len() as u64 * 8;
+    for at in [end - 80, end - 1, end, end + 8, 1 << 40, u64::MAX - 1] {
+        let mut bad = pieces.clone();
+        bad[last].at = at;
+        only_fails_in(&file, &bad, &plain, last);
+    }
+    for at in [pieces[2].at - 1, pieces[2].at + 1, pieces[2].at + 48] {
+        let mut bad = pieces.clone();
+        bad[2].at = at;
+        only_fails_in(&file, &bad, &plain, 2);
+    }
+}
+
+#[test]
+fn rejects_a_kept_piece_of_another_length() {
+    let plain = volume(300, 300 * 2048);
+    let file = packed(&plain);
+    let (_, pieces) = all(&file).unwrap();
+    for len in [1, pieces[2].plain - 1, pieces[2].plain + 1] {
+        let mut bad = pieces.clone();
+        bad[2].plain = len;
+        only_fails_in(&file, &bad, &plain, 2);
+    }
+}
+
+#[test]
+fn rejects_kept_pieces_of_more_than_an_image() {
+    let source: Arc<dyn Source> = Arc::new(packed(b"x"));
+    let piece = |plain| vec![Piece { at: 32, plain }];
+    assert!(in_pieces(&source, piece(map::MAX_IMAGE + 1)).is_err());
+}
+
 #[test]
 fn what_follows_the_last_stream_is_ignored_and_a_cut_one_is_an_error() {
     let plain = volume(60, 60 * 2048);
     let file = packed(&plain);
-    for behind in [&b"B"[..], b"BZh", b"BZhx", b"what else"] {
+    for behind in [&b"x"[..], b"BZx", b"BZhx", b"what else"] {
         assert!(all(&[&file, behind].concat()).unwrap().0 == plain);
+    }
+    for begun in [&b"B"[..], b"BZ", b"BZh", b"BZh9", b"BZh9\x31\x41"] {
+        let err = all(&[&file, begun].concat()).unwrap_err().to_string();
+        assert!(err.contains("ends inside"), "{begun:?}: {err}");
     }
     for cut in [1, 3, 10, 20, 1000, file.len() - 4, file.len() - 1] {
         let err = all(&file[..file.len() - cut]).unwrap_err().to_string();

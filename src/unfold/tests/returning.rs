@@ -1,12 +1,14 @@
 //! Sources that fail for a while.
 
 use std::{
-    io,
+    io::{self, Write},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
+
+use flate2::{Compression, GzBuilder};
 
 use super::{all_of, gzipped, plain, read};
 use crate::{
@@ -64,6 +66,26 @@ fn gzip_is_read_on_when_its_share_is_back() {
     let plain = plain(5_000_000);
     let stored = gzipped(&plain, 0);
     let share = OnShare::gone(stored, 3_000_000);
+    let stream = all_of(&*share);
+    let bytes = Deflated::new(Arc::<OnShare>::clone(&share), stream, plain.len() as u64);
+    fails_and_returns(&bytes, &share, &plain);
+}
+
+#[test]
+fn where_a_share_fails_between_two_members_is_no_end() {
+    let plain = plain(3_000_000);
+    let (front, rest) = plain.split_at(2_000_000);
+    let first = |extra: usize| {
+        let builder = GzBuilder::new().extra(vec![0; extra]);
+        let mut encoder = builder.write(Vec::new(), Compression::none());
+        encoder.write_all(front).unwrap();
+        encoder.finish().unwrap()
+    };
+    // Stored bytes are fetched in such pieces: the next one would hold the next header.
+    let lacking = first(1).len().wrapping_neg() % (64 << 10);
+    let first = first(1 + lacking);
+    let reaches = first.len() as u64;
+    let share = OnShare::gone([first, gzipped(rest, 0)].concat(), reaches);
     let stream = all_of(&*share);
     let bytes = Deflated::new(Arc::<OnShare>::clone(&share), stream, plain.len() as u64);
     fails_and_returns(&bytes, &share, &plain);

@@ -118,6 +118,73 @@ fn rejects_a_member_that_holds_more_or_less_than_it_says() {
     }
 }
 
+/// A member whose deflate data ends before its trailer stands, with something else in between.
+fn member_around(plain: &[u8], between: &[u8]) -> Vec<u8> {
+    let mut around = member(plain);
+    let trailer = around.len() - TRAILER;
+    let own = around[trailer..].to_vec();
+    around.extend(between);
+    around.extend(own);
+    let len = u16::try_from(around.len() - 1).unwrap();
+    around[16..18].copy_from_slice(&len.to_le_bytes());
+    around
+}
+
+#[test]
+fn rejects_a_member_whose_data_ends_before_its_length_says() {
+    let plain = volume(300, 300 * 2048);
+    let piece = 20_000;
+    let third = plain.chunks(piece).nth(2).unwrap();
+    // gzip would show what follows the trailer as well: one with the same plain bytes has the same trailer too.
+    let hidden = member(third);
+    let hidden = &hidden[..hidden.len() - TRAILER];
+    for between in [hidden, &[], &[0], &[7; 500]] {
+        let mut members: Vec<_> = plain.chunks(piece).map(member).collect();
+        members[2] = member_around(third, between);
+        let image = image(opened(members.concat()).unwrap());
+        fails_alone(&image, &plain, piece, 2, "ends before");
+    }
+}
+
+#[test]
+fn leaves_an_empty_member_that_has_room_for_plain_bytes_to_gzip() {
+    let plain = volume(300, 300 * 2048);
+    let members: Vec<_> = plain.chunks(PIECE).map(member).collect();
+    // One flipped byte, and the member says that it is empty: those behind it would move up.
+    let mut flipped = members.concat();
+    let third: usize = members[..3].iter().map(Vec::len).sum();
+    assert_eq!(flipped[third - 4..third], [0, 0xFF, 0, 0]);
+    flipped[third - 3] = 0;
+    is_a_stream(&flipped);
+    // A whole member between two empty ones, all within the length of the first: gzip shows it.
+    let (first, second) = plain.split_at(3 * PIECE);
+    let (hidden, rest) = second.split_at(1000);
+    let around = member_around(b"", &[member(hidden), END[..20].to_vec()].concat());
+    let file = [&blocked(first, PIECE)[..], &around, &blocked(rest, PIECE)].concat();
+    is_a_stream(&file);
+    assert!(read(&image(opened(file).unwrap()), 0, plain.len()).unwrap() == plain);
+}
+
+#[test]
+fn leaves_two_members_of_which_the_first_is_not_what_it_says_to_gzip() {
+    let plain = volume(40, 40 * 2048);
+    let (first, second) = plain.split_at(PIECE);
+    let file = [member(first), member(second), END.to_vec()].concat();
+    assert!(variant(&file).contains("in 2 blocks"));
+    // No third one bears out how many plain bytes stand before the second.
+    let end = member(first).len();
+    for (at, with) in [(end - 4, 1), (end - 8, 1), (100, 1)] {
+        let mut bad = file.clone();
+        bad[at] ^= with;
+        is_a_stream(&bad);
+        let image = image(opened(bad).unwrap());
+        assert!(read(&image, 0, plain.len()).is_err());
+        for at in [0, 1000, PIECE - 1, PIECE, PIECE + 1, PIECE + 9000] {
+            assert!(read(&image, at as u64, 100).is_err(), "{at}");
+        }
+    }
+}
+
 #[test]
 fn leaves_a_member_that_does_not_tell_its_length_to_gzip() {
     let plain = volume(100, 100 * 2048);
@@ -203,6 +270,54 @@ fn members_that_were_kept_are_those_that_the_walk_found() {
     assert!(Members::of_pieces(&pieces, 1000).is_none());
     let overlapping = [pieces[1], pieces[0]];
     assert!(Members::of_pieces(&overlapping, file.len() as u64).is_none());
+}
+
+/// Whether a file of 1 MB may have members at these places, of these lengths and plain bytes.
+fn are_taken(members: &[(u64, u64, u64)]) -> bool {
+    let piece = |&(at, len, plain): &(u64, u64, u64)| Piece {
+        at: at << 16 | (len - 1),
+        plain,
+    };
+    let pieces: Vec<_> = members.iter().map(piece).collect();
+    Members::of_pieces(&pieces, 1_000_000).is_some()
+}
+
+#[test]
+fn rejects_kept_members_that_overlap_or_reach_behind_the_file() {
+    assert!(are_taken(&[(0, 500, 9), (500, 600, 9), (1100, 500, 4)]));
+    // Empty ones may stand between them, and something behind the last.
+    assert!(are_taken(&[(28, 500, 9), (600, 500, 9)]));
+    assert!(are_taken(&[(0, 500, 9), (1_000_000 - 500, 500, 9)]));
+    assert!(!are_taken(&[(0, 500, 9), (1_000_000 - 499, 500, 9)]));
+    assert!(!are_taken(&[(0, 500, 9), ((1 << 48) - 1, 65_536, 9)]));
+    assert!(!are_taken(&[(0, 500, 9), (499, 500, 9)]));
+    assert!(!are_taken(&[(500, 500, 9), (0, 500, 9)]));
+}
+
+#[test]
+fn rejects_a_kept_member_shorter_than_its_ends() {
+    assert!(are_taken(&[(0, 27, 9)]));
+    assert!(!are_taken(&[(0, 26, 9)]));
+    assert!(!are_taken(&[(0, 1, 9)]));
+}
+
+#[test]
+fn rejects_a_kept_member_of_more_than_64_kib() {
+    assert!(are_taken(&[(0, 500, 65_536), (500, 500, 65_536)]));
+    assert!(!are_taken(&[(0, 500, 65_537)]));
+    assert!(!are_taken(&[(0, 500, 1 << 32 | 9)]));
+}
+
+#[test]
+fn rejects_kept_members_of_different_sizes() {
+    assert!(!are_taken(&[(0, 500, 9), (500, 500, 8), (1000, 500, 8)]));
+    assert!(!are_taken(&[(0, 500, 9), (500, 500, 8), (1000, 500, 9)]));
+    assert!(!are_taken(&[(0, 500, 9), (500, 500, 10)]));
+}
+
+#[test]
+fn rejects_kept_members_that_are_none() {
+    assert!(!are_taken(&[]));
 }
 
 #[test]
