@@ -34,8 +34,9 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// `Io` when the bytes cannot be read, or do not exist.
     fn read_exact_at(&self, buf: &mut [u8], at: u64) -> Result<()>;
 
-    /// Numbers that are others when the bytes are: device, inode and time of a file; `None` where there are none.
-    fn identity(&self) -> Option<[i128; 3]> {
+    /// Numbers that are others when the bytes are: device, inode and both times of a file, of which nobody can set the
+    /// second; `None` where there are none.
+    fn identity(&self) -> Option<[i128; 4]> {
         None
     }
 
@@ -74,6 +75,8 @@ pub struct FileSource {
     /// Device and inode.
     id: (u64, u64),
     state: State,
+    /// When its inode changed before it was opened.
+    ctime: (i64, i64),
 }
 
 /// What changes when a file's content does. Not the time of its inode, which changes with its name as well.
@@ -129,6 +132,7 @@ impl FileSource {
             file,
             id: (metadata.dev(), metadata.ino()),
             state: State::of(&metadata),
+            ctime: (metadata.ctime(), metadata.ctime_nsec()),
         })
     }
 
@@ -159,10 +163,11 @@ impl Source for FileSource {
         read.map_err(|e| Error::io(e, format!("cannot read {} bytes at {at}", buf.len())))
     }
 
-    fn identity(&self) -> Option<[i128; 3]> {
-        let (seconds, nanos) = self.state.mtime;
-        let mtime = i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
-        Some([self.id.0.into(), self.id.1.into(), mtime])
+    fn identity(&self) -> Option<[i128; 4]> {
+        let nanos =
+            |(seconds, nanos): (i64, i64)| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+        let times = [self.state.mtime, self.ctime].map(nanos);
+        Some([self.id.0.into(), self.id.1.into(), times[0], times[1]])
     }
 }
 

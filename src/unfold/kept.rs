@@ -3,7 +3,7 @@
 //! | size | field |
 //! |---|---|
 //! | 16 | `plainiso index 1` |
-//! | 32 | SHA-256 of what the stored file is: device, inode, size, time, its first and last 4 KiB |
+//! | 32 | SHA-256 of what the stored file is: device, inode, size, times, its first and last 4 KiB |
 //! | 8 | number of plain bytes |
 //! | 8 | plain bytes between two access points |
 //! | 4 | CRC-32 of all before |

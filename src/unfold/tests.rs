@@ -296,8 +296,8 @@ impl Source for Gated {
         self.stored.read_exact_at(buf, at)
     }
 
-    fn identity(&self) -> Option<[i128; 3]> {
-        Some([self.identity; 3])
+    fn identity(&self) -> Option<[i128; 4]> {
+        Some([self.identity; 4])
     }
 }
 
