@@ -1,8 +1,15 @@
-//! Stored bytes as bits, as many as one block needs at a time.
+//! Stored bytes as bits, as many as one block needs at a time, with the marks that stand between blocks.
 
 use std::io::{self, Read};
 
-use super::blocks::{END, MARK};
+/// Bits of a mark.
+pub(super) const MARK: usize = 48;
+
+/// A block begins.
+pub(super) const BLOCK: u64 = 0x3141_5926_5359;
+
+/// A stream ends.
+pub(super) const END: u64 = 0x1772_4538_5090;
 
 /// Bytes that are fetched at once.
 const FETCH: u64 = 128 << 10;

@@ -10,21 +10,12 @@ use std::{
 
 use bzip2::read::BzDecoder;
 
-use super::bits::Bits;
+use super::bits::{BLOCK, Bits, END, MARK};
 use crate::{
     Error,
     source::Source,
     unfold::{self, Piece},
 };
-
-/// Bits of a mark.
-pub(super) const MARK: usize = 48;
-
-/// A block begins.
-pub(super) const BLOCK: u64 = 0x3141_5926_5359;
-
-/// A stream ends.
-pub(super) const END: u64 = 0x1772_4538_5090;
 
 /// Bits of a checksum.
 const CRC: usize = 32;
